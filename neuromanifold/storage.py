@@ -1,0 +1,118 @@
+"""Files that are whole or absent: atomic writes, checked reads, and the stamp that says what made a result.
+
+A file is written beside its destination under a temporary name and moved into place by one ``os.replace``; a run
+that is interrupted leaves the old file, or none, never half of a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from neuromanifold._errors import FileFormatError
+
+__all__ = ["atomic_path", "existing_file", "read_json", "write_json", "write_netcdf", "write_text"]
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path in the folder of ``path``; on a clean exit it replaces ``path``, else it is removed.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder cannot be made or written to.
+    """
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise FileFormatError(
+            f"cannot write {target}: {error.strerror or error}; choose a folder that can be written to"
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    # mkstemp makes the file private; a result gets the permissions any new file of this user would have.
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o666 & ~mask)
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write a mapping as indented JSON, atomically."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_netcdf(path: str | os.PathLike[str], dataset: xr.Dataset) -> None:
+    """Write a Dataset as netCDF4 (h5netcdf), atomically and compressed."""
+    encoding = {
+        str(name): {"zlib": True, "complevel": 4}
+        for name, variable in dataset.variables.items()
+        if variable.dtype.kind in "fiub" and variable.ndim > 0
+    }
+    with atomic_path(path) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def existing_file(path: str | os.PathLike[str], magic: bytes | None = None) -> Path:
+    """The path of a file that is there, readable, not empty and (if ``magic`` is given) begins with those bytes.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file and what is wrong with it.
+    """
+    target = Path(path)
+    if not target.exists():
+        raise FileFormatError(f"no such file: {target}")
+    if not target.is_file():
+        raise FileFormatError(f"not a file: {target}")
+    try:
+        with target.open("rb") as stream:
+            head = stream.read(max(len(magic or b""), 1))
+    except OSError as error:
+        raise FileFormatError(f"cannot read {target}: {error.strerror or error}") from error
+    if not head:
+        raise FileFormatError(f"{target} is empty (0 bytes)")
+    if magic is not None and head != magic:
+        raise FileFormatError(
+            f"{target} does not begin with {magic!r} but with {head!r}: it is truncated or of another format"
+        )
+    return target
+
+
+def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing or does not hold a JSON object.
+    """
+    target = existing_file(path)
+    try:
+        content = json.loads(target.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FileFormatError(f"{target} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise FileFormatError(f"{target} should hold a JSON object, not a {type(content).__name__}")
+    return content
