@@ -1,0 +1,210 @@
+"""Poisson populations along simulated behaviour: head-direction cells, place cells, a module of grid cells.
+
+Counts in a bin of Δ seconds are Poisson with mean ``λ_i(z_t) Δ``, λ the tuning curves of
+:mod:`~neuromanifold.data.tuning`. Preferred points cover the template evenly, each moved at random within
+its share; peak rates and concentrations vary from unit to unit as ``e^{N(0, heterogeneity²)}``. All are
+stored along ``unit``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from neuromanifold._errors import InputError
+from neuromanifold._random import numpy_generator
+from neuromanifold._typing import FloatArray, RandomState
+from neuromanifold.data.behaviour import foraging, head_turning, track_running
+from neuromanifold.data.recording import check
+from neuromanifold.data.tuning import rates
+
+__all__ = ["grid_cells", "head_direction_cells", "place_cells"]
+
+_ANGLE = {"kind": "circular", "units": "rad", "period": 2 * np.pi}
+
+
+def head_direction_cells(
+    n_times: int = 12000,
+    n_units: int = 20,
+    bin_size: float = 0.05,
+    peak_rate: float = 20.0,
+    baseline_rate: float = 0.5,
+    concentration: float = 4.0,
+    heterogeneity: float = 0.3,
+    random_state: RandomState = None,
+) -> xr.Dataset:
+    """Head-direction cells of an animal that looks around; task variable ``head_direction`` (circular, rad).
+
+    Parameters
+    ----------
+    n_times, n_units : int
+    bin_size : float
+        Seconds.
+    peak_rate, baseline_rate : float
+        Hz; the peak is the median over units.
+    concentration : float
+        κ of the von Mises tuning curve: 4 is a standard deviation of about 30°.
+    heterogeneity : float
+        Standard deviation across units of log peak rate and log concentration.
+    random_state : int, RandomState, Generator or None
+
+    Returns
+    -------
+    Dataset
+        A recording of counts; the true rate map is :func:`~neuromanifold.data.synthetic.immersion_of` it.
+    """
+    _positive(n_times=n_times, n_units=n_units, bin_size=bin_size)
+    generator = numpy_generator(random_state)
+    heading = head_turning(n_times, bin_size, generator)
+    tuning = _tuning(
+        _even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator
+    )
+    variables = {"head_direction": (heading, _ANGLE)}
+    about = _about("head_direction_cells", "circle", random_state)
+    return _spiking(heading[:, None], variables, tuning, bin_size, about, generator)
+
+
+def place_cells(
+    n_times: int = 12000,
+    n_units: int = 40,
+    bin_size: float = 0.05,
+    peak_rate: float = 15.0,
+    baseline_rate: float = 0.2,
+    concentration: float = 10.0,
+    heterogeneity: float = 0.3,
+    track_length: float = 200.0,
+    mean_speed: float = 20.0,
+    random_state: RandomState = None,
+) -> xr.Dataset:
+    """Place cells on a circular track; task variables ``position`` (circular, cm) and ``speed`` (linear,
+    cm/s).
+
+    The animal runs one way at a varying speed and sometimes rests. ``track_length`` is in cm and the period
+    of the position; ``mean_speed`` in cm/s; other arguments as :func:`head_direction_cells`.
+    """
+    _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, track_length=track_length)
+    generator = numpy_generator(random_state)
+    position, speed = track_running(n_times, bin_size, track_length, mean_speed, generator)
+    tuning = _tuning(
+        _even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator
+    )
+    variables = {
+        "position": (position, {"kind": "circular", "units": "cm", "period": float(track_length)}),
+        "speed": (speed, {"kind": "linear", "units": "cm/s"}),
+    }
+    angles = 2 * np.pi * position[:, None] / track_length
+    return _spiking(
+        angles, variables, tuning, bin_size, _about("place_cells", "circle", random_state), generator
+    )
+
+
+def grid_cells(
+    n_times: int = 24000,
+    n_units: int = 60,
+    bin_size: float = 0.05,
+    peak_rate: float = 15.0,
+    baseline_rate: float = 0.2,
+    concentration: float = 4.0,
+    heterogeneity: float = 0.2,
+    side: float = 150.0,
+    spacing: float = 50.0,
+    orientation: float = 0.15,
+    mean_speed: float = 20.0,
+    random_state: RandomState = None,
+) -> xr.Dataset:
+    """One module of grid cells in a square box: their activity lies on a torus.
+
+    Task variables ``x`` and ``y`` (linear, cm) and the grid phases ``phase_0`` and ``phase_1`` (circular,
+    rad), the position in units of the two lattice vectors, 60° apart and ``spacing`` cm long, the first
+    turned by ``orientation`` (rad) from the x axis. ``side`` is that of the box in cm, ``mean_speed`` in
+    cm/s; other arguments as :func:`head_direction_cells`.
+    """
+    _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, side=side, spacing=spacing)
+    generator = numpy_generator(random_state)
+    path = foraging(n_times, bin_size, side, mean_speed, generator)
+    directions = orientation + np.array([0.0, np.pi / 3])
+    lattice = spacing * np.stack([np.cos(directions), np.sin(directions)])
+    phases = np.mod(2 * np.pi * path @ np.linalg.inv(lattice), 2 * np.pi)
+    preferred = _even_on_torus(n_units, generator)
+    tuning = _tuning(preferred, peak_rate, baseline_rate, concentration, heterogeneity, generator)
+    variables: dict[str, Any] = {
+        name: (path[:, i], {"kind": "linear", "units": "cm"}) for i, name in enumerate("xy")
+    }
+    variables.update({f"phase_{i}": (phases[:, i], _ANGLE) for i in range(2)})
+    return _spiking(
+        phases, variables, tuning, bin_size, _about("grid_cells", "torus", random_state), generator
+    )
+
+
+def _even(n_units: int, generator: np.random.Generator) -> FloatArray:
+    """Preferred angles (n_units, 1): evenly spaced, each moved within its share."""
+    return (2 * np.pi * (np.arange(n_units) + generator.uniform(0, 1, n_units)) / n_units)[:, None]
+
+
+def _even_on_torus(n_units: int, generator: np.random.Generator) -> FloatArray:
+    """Preferred phases (n_units, 2): the plastic number's Kronecker lattice, which fills the torus evenly."""
+    plastic = 1.32471795724474602596
+    steps = np.arange(n_units)[:, None] * np.array([1 / plastic, 1 / plastic**2]) + generator.uniform(0, 1, 2)
+    return 2 * np.pi * np.mod(steps, 1.0)
+
+
+def _tuning(
+    preferred: FloatArray,
+    peak_rate: float,
+    baseline_rate: float,
+    concentration: float,
+    heterogeneity: float,
+    generator: np.random.Generator,
+) -> dict[str, FloatArray]:
+    if not 0 <= baseline_rate < peak_rate < np.inf:
+        raise InputError(f"0 <= baseline_rate ({baseline_rate}) < peak_rate ({peak_rate}) does not hold")
+    if not 0 < concentration < np.inf or not 0 <= heterogeneity < np.inf:
+        raise InputError(
+            f"concentration ({concentration}) must be positive and heterogeneity ({heterogeneity}) at least 0"
+        )
+    spread = np.exp(heterogeneity * generator.standard_normal((2, len(preferred))))
+    return {
+        "preferred": preferred,
+        "peak_rate": baseline_rate + (peak_rate - baseline_rate) * spread[0],
+        "baseline_rate": np.full(len(preferred), float(baseline_rate)),
+        "concentration": concentration * spread[1],
+    }
+
+
+def _spiking(
+    angles: FloatArray,
+    variables: dict[str, Any],
+    tuning: dict[str, FloatArray],
+    bin_size: float,
+    about: dict[str, Any],
+    generator: np.random.Generator,
+) -> xr.Dataset:
+    z = np.concatenate([f(column)[:, None] for column in angles.T for f in (np.cos, np.sin)], axis=1)
+    parameters = [torch.as_tensor(values) for values in tuning.values()]
+    expected = rates(torch.as_tensor(z), about["template"], *parameters).numpy() * bin_size
+    counts = generator.poisson(expected).astype(np.uint16)
+    recording = xr.Dataset(
+        {"activity": (("time", "unit"), counts, {"kind": "counts", "units": "spikes/bin"})}
+    )
+    for name, (values, attrs) in variables.items():
+        recording[name] = ("time", values, attrs)
+    recording["preferred"] = (("unit", "axis"), tuning["preferred"], {"units": "rad"})
+    for name in ("peak_rate", "baseline_rate", "concentration"):
+        recording[name] = ("unit", tuning[name], {"units": "Hz" if name.endswith("rate") else "1"})
+    recording.attrs.update(sampling_period=float(bin_size), synthetic=json.dumps(about))
+    return check(recording)
+
+
+def _about(population: str, template: str, random_state: RandomState) -> dict[str, Any]:
+    seed = int(random_state) if isinstance(random_state, (int, np.integer)) else None
+    return {"population": population, "template": template, "random_state": seed}
+
+
+def _positive(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < np.inf:
+            raise InputError(f"{name} is {value}; it must be positive and finite")

@@ -1,0 +1,103 @@
+"""Principal components, and how many of them a population has.
+
+``X - mean = P L`` with components ``P`` (n, p) and orthonormal loadings ``L`` (p, d). The number is chosen
+by parallel analysis (Horn 1965): leading eigenvalues of the covariance are counted while each exceeds the
+95th percentile of the eigenvalue of the same rank after every unit is rotated in time by its own random
+shift, which keeps each unit's statistics and autocorrelation and destroys what units share.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._random import numpy_generator
+from neuromanifold._typing import FloatArray, RandomState
+from neuromanifold.data.intervals import interval_slices
+
+__all__ = ["Components", "choose_n_components", "principal_components", "shift_units"]
+
+
+class Components(NamedTuple):
+    """Scores (n, p), loadings (p, d) with orthonormal rows, mean (d,), fraction of variance (p,)."""
+
+    scores: FloatArray
+    loadings: FloatArray
+    mean: FloatArray
+    variance_ratio: FloatArray
+
+
+def principal_components(X: npt.NDArray[Any], n_components: int) -> Components:
+    """The first ``n_components`` principal components; each loading's largest entry is positive.
+
+    Raises
+    ------
+    InputError
+        If ``n_components`` is not between 1 and min(n, d).
+    """
+    if not 1 <= n_components <= min(X.shape):
+        raise InputError(
+            f"n_components is {n_components}; {X.shape} data have 1 to {min(X.shape)} components"
+        )
+    mean = X.mean(axis=0, dtype=np.float64)
+    _, singular, loadings = np.linalg.svd(X - mean, full_matrices=False)
+    power = singular**2
+    loadings = loadings[:n_components]
+    largest = np.abs(loadings).argmax(axis=1)
+    loadings = loadings * np.sign(loadings[np.arange(n_components), largest])[:, None]
+    return Components((X - mean) @ loadings.T, loadings, mean, power[:n_components] / power.sum())
+
+
+def choose_n_components(
+    X: npt.NDArray[Any],
+    groups: npt.NDArray[Any] | None = None,
+    n_shuffles: int = 20,
+    random_state: RandomState = None,
+) -> int:
+    """How many principal components are shared by units: parallel analysis with time-shifted units, at
+    least 1.
+
+    Parameters
+    ----------
+    X : array (n, d)
+    groups : array (n,), optional
+        Interval of each row; units are shifted inside intervals.
+    n_shuffles : int
+    random_state : int, RandomState, Generator or None
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are fewer than two samples or units.
+    """
+    if min(X.shape) < 2:
+        raise NotEnoughDataError(f"components of {X.shape} data: at least 2 samples and 2 units are needed")
+    if n_shuffles < 1:
+        raise InputError(f"n_shuffles is {n_shuffles}; at least 1 is needed")
+    generator = numpy_generator(random_state)
+    groups = np.zeros(len(X), dtype=np.int64) if groups is None else groups
+    null = np.stack([_spectrum(shift_units(X, groups, generator)) for _ in range(n_shuffles)])
+    shared = _spectrum(X) > np.quantile(null, 0.95, axis=0)
+    return max(1, len(shared) if shared.all() else int(np.argmin(shared)))
+
+
+def shift_units(
+    X: npt.NDArray[Any], groups: npt.NDArray[Any], generator: np.random.Generator
+) -> npt.NDArray[Any]:
+    """Every unit rotated in time by its own uniformly random shift, inside each interval."""
+    shifted = np.empty_like(X)
+    for rows in interval_slices(groups):
+        shifts = generator.integers(0, rows.stop - rows.start, size=X.shape[1])
+        for unit, shift in enumerate(shifts):
+            shifted[rows, unit] = np.roll(X[rows, unit], shift)
+    return shifted
+
+
+def _spectrum(X: npt.NDArray[Any]) -> FloatArray:
+    """Eigenvalues of the covariance, largest first, min(n, d) of them."""
+    centred = X - X.mean(axis=0, dtype=np.float64)
+    gram = centred.T @ centred if X.shape[1] <= X.shape[0] else centred @ centred.T
+    return np.linalg.eigvalsh(gram / len(X))[::-1]

@@ -1,0 +1,59 @@
+"""Gaussian smoothing in time, each interval by itself, with the kernel renormalised where it is cut off.
+
+``x̃_t = Σ_s w_ts x_s / Σ_s w_ts``, ``w_ts = exp(-(t-s)² / 2σ²)`` over the samples ``s`` of the interval of
+``t`` within 4σ: a constant stays constant up to the border, and nothing leaks across it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from neuromanifold._errors import InputError
+from neuromanifold._typing import FloatArray
+from neuromanifold.data.intervals import interval_slices
+
+__all__ = ["smooth", "smooth_known"]
+
+_TRUNCATE = 4.0
+
+
+def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> FloatArray:
+    """Smooth ``X`` (n, ...) along time with a Gaussian of ``sigma`` samples, never across a border of
+    ``groups``.
+
+    Raises
+    ------
+    InputError
+        If ``sigma`` is negative or not finite.
+    """
+    if not 0 <= sigma < np.inf:
+        raise InputError(
+            f"the width of the smoothing kernel is {sigma} samples; it must be finite and at least 0"
+        )
+    smoothed = np.array(X, dtype=np.float64)
+    if sigma == 0:
+        return smoothed
+    for rows in interval_slices(groups):
+        weight = _filter(np.ones(rows.stop - rows.start), sigma)
+        part = _filter(smoothed[rows], sigma)
+        smoothed[rows] = part / weight.reshape(-1, *(1,) * (part.ndim - 1))
+    return smoothed
+
+
+def smooth_known(values: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> npt.NDArray[Any]:
+    """Smooth values (n,), real or complex, over those that are known; what is unknown stays NaN."""
+    known = np.isfinite(values)
+    weight = smooth(known.astype(np.float64), groups, sigma)
+    filled = np.where(known, values, 0.0)
+    total = smooth(filled.real, groups, sigma)
+    if np.iscomplexobj(filled):
+        total = total + 1j * smooth(filled.imag, groups, sigma)
+    return np.where(known & (weight > 0), total / np.where(weight > 0, weight, 1.0), np.nan)
+
+
+def _filter(values: FloatArray, sigma: float) -> FloatArray:
+    return gaussian_filter1d(values, sigma, axis=0, mode="constant", truncate=_TRUNCATE)
