@@ -6,49 +6,33 @@ r"""The uniform law on a compact template: the prior that favours no place of th
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import InputError
+from neuromanifold.manifolds.base import Manifold
 
 __all__ = ["Uniform"]
 
 
-class _Compact(Protocol):
-    @property
-    def volume(self) -> float: ...
-
-    def sample(self, n: int, generator: torch.Generator | None) -> Tensor: ...
-
-
 class Uniform:
-    """Uniform law on a template of finite volume.
+    """Uniform law on a template, for a Euclidean one on its window.
 
     Parameters
     ----------
     template : Manifold
-        Anything with a finite ``volume`` and ``sample(n, generator) -> (n, m)``.
-
-    Raises
-    ------
-    InputError
-        If the template's volume is not finite and positive (the contractible template has none).
+        A compact template.
     """
 
-    def __init__(self, template: _Compact) -> None:
-        if not (math.isfinite(template.volume) and template.volume > 0):
-            raise InputError(
-                f"a uniform law needs a template of finite volume; that of {template!r} is {template.volume}"
-            )
+    def __init__(self, template: Manifold) -> None:
         self.template = template
 
     def sample(
         self, sample_shape: tuple[int, ...] | torch.Size = (), generator: torch.Generator | None = None
     ) -> Tensor:
         """Independent draws, shape (*sample_shape, m)."""
-        points = self.template.sample(math.prod(sample_shape), generator)
+        source = torch.default_generator if generator is None else generator
+        points = self.template.sample(math.prod(sample_shape), source)
         return points.reshape(*sample_shape, points.shape[-1])
 
     def log_prob(self, z: Tensor) -> Tensor:
