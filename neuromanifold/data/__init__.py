@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from neuromanifold.data import synthetic
 
-__all__ = ["datasets", "synthetic"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'neuromanifold.data' has no attribute {name!r}")
-    return importlib.import_module(f"neuromanifold.data.{name}")
+__all__ = ["synthetic"]

@@ -59,13 +59,14 @@ def _complete_clock(recording: xr.Dataset, notes: list[str]) -> tuple[xr.Dataset
     faults = [*faults, *time_faults(times)]
     if faults:
         return recording, faults
+    times = times.astype(np.float64)
     period, faults = _sampling_period(times, labels, stated)
-    ids = contiguous_ids(labels, times.astype(np.float64), period)
+    ids = contiguous_ids(labels, times, period)
     if "interval" in recording.coords and not np.array_equal(ids, labels):
         notes.append(f"interval ids renumbered: {len(interval_slices(ids))} contiguous runs without gaps")
     elif "interval" not in recording.coords and ids[-1] > 0:
         notes.append(f"{ids[-1]} gaps in time: {ids[-1] + 1} intervals")
-    clock = {"time": ("time", times.astype(np.float64), {"units": "s"}), "interval": ("time", ids)}
+    clock = {"time": ("time", times, {"units": "s"}), "interval": ("time", ids)}
     completed = recording.assign_coords(clock)
     completed.attrs["sampling_period"] = period
     return completed, faults

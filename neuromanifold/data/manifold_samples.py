@@ -9,6 +9,7 @@ time, the null of the topology test, would again trace a loop.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from neuromanifold.data.shapes import SHAPES
 
 __all__ = ["circle", "sphere", "torus"]
 
-_CIRCULAR = {"kind": "circular", "units": "rad", "period": 2 * np.pi}
+_CIRCULAR: dict[str, Any] = {"kind": "circular", "units": "rad", "period": 2 * np.pi}
 _DISTORTIONS = {"circle": ("wiggles", "bump", None), "sphere": ("bump", None), "torus": ("bump", None)}
 
 
@@ -85,7 +86,10 @@ def sphere(
     """
     side = _side(n_times)
     angles = _product(np.linspace(0.01, np.pi - 0.01, side), np.linspace(0, 2 * np.pi, side))
-    names = {"colatitude": {"kind": "linear", "units": "rad"}, "longitude": _CIRCULAR}
+    names: dict[str, dict[str, Any]] = {
+        "colatitude": {"kind": "linear", "units": "rad"},
+        "longitude": _CIRCULAR,
+    }
     settings = {"distortion": distortion, "amplitude": amplitude, "noise_var": noise_var, "radius": radius}
     return _recorded("sphere", angles, names, n_units, settings, random_state)
 
@@ -117,9 +121,9 @@ def torus(
 def _recorded(
     shape: str,
     angles: FloatArray,
-    names: dict[str, dict],
+    names: dict[str, dict[str, Any]],
     n_units: int,
-    settings: dict,
+    settings: dict[str, Any],
     random_state: RandomState,
 ) -> xr.Dataset:
     if settings["distortion"] not in _DISTORTIONS[shape]:

@@ -1,0 +1,156 @@
+"""Readers: a file in, a checked recording out; one module per format, one line each in :data:`READERS`.
+
+Each reader turns a path into entries (:mod:`~neuromanifold.data.readers.entries`); a new format is a new
+module with such a function, and its line below.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold.data.binning import rebin
+from neuromanifold.data.readers.assemble import assemble
+from neuromanifold.data.readers.choice import Choice
+from neuromanifold.data.readers.entries import Entry
+from neuromanifold.data.readers.hdf5 import read_hdf5
+from neuromanifold.data.readers.matlab import read_matlab
+from neuromanifold.data.readers.netcdf import dataset_entries, open_netcdf, read_netcdf
+from neuromanifold.data.readers.npz import read_npz
+from neuromanifold.data.readers.roles import Listing, listing, with_spike_pairs
+from neuromanifold.data.readers.table import read_table
+from neuromanifold.data.recording import as_recording, check
+from neuromanifold.storage import existing_file
+
+__all__ = ["READERS", "Listing", "inspect", "load"]
+
+READERS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Entry]]], ...] = (
+    ((".nc",), read_netcdf),
+    ((".npz",), read_npz),
+    ((".mat",), read_matlab),
+    ((".h5", ".hdf5"), read_hdf5),
+    ((".csv", ".tsv"), read_table),
+)
+
+
+def load(
+    source: str | os.PathLike[str] | xr.Dataset | xr.DataArray,
+    activity: str | None = None,
+    variables: Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
+    bin_size: float | None = None,
+    *,
+    time: Any = None,
+    interval: Any = None,
+    sampling_period: float | None = None,
+    time_scale: float | None = None,
+) -> xr.Dataset:
+    """Load a recording; what the file does not make clear is asked for, with a listing of what it holds.
+
+    Parameters
+    ----------
+    source : path, Dataset or DataArray
+        ``.nc``, ``.npz``, ``.mat`` (version 5 and 7.3), ``.h5``, ``.csv`` or ``.tsv``.
+    activity : str, optional
+        Name of the matrix (samples, units), or of the spike times; needed where there is more than one.
+    variables : sequence of names, or mapping of name to attrs, optional
+        Task variables; by default all that fit. A mapping states ``kind``, ``units`` and ``period`` too.
+    bin_size : float, optional
+        Seconds; needed for spike times, otherwise a multiple of the sampling period.
+    time : str or array (n,), optional
+        Name of the time stamps, or themselves, in seconds. For spike times: those of the behaviour.
+    interval : str or array, optional
+        Name or values (n,) of the trial of each sample, or epochs (q, 2) of start and stop in seconds to
+        keep.
+    sampling_period : float, optional
+        Seconds, where the file does not say.
+    time_scale : float, optional
+        Seconds in one unit of the file's time stamps and spike times (0.001 for ms, 1/30000 for samples).
+
+    Returns
+    -------
+    Dataset
+        Keeping the contract of :mod:`neuromanifold.data.recording`.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged, unsafe or of an unknown format.
+    InputError
+        If a choice is missing or wrong, with the listing; RecordingError if what was chosen breaks the
+        contract.
+    """
+    choice = Choice(activity, variables, bin_size, time, interval, sampling_period, time_scale)
+    if isinstance(source, xr.DataArray):
+        return _from_dataarray(source, choice)
+    if isinstance(source, xr.Dataset):
+        return _from_dataset(source, "the Dataset", choice)
+    path = Path(source)
+    reader = _reader(path)
+    if reader is read_netcdf:
+        return _from_dataset(open_netcdf(path), str(path), choice)
+    return assemble(str(path), reader(path), choice)
+
+
+def inspect(source: str | os.PathLike[str] | xr.Dataset) -> Listing:
+    """List what a file or Dataset holds: name, shape, dtype and role of each, and the call that loads it."""
+    if isinstance(source, xr.Dataset):
+        return listing("the Dataset", dataset_entries(source))
+    path = Path(source)
+    return listing(str(path), with_spike_pairs(_reader(path)(path)))
+
+
+def _reader(path: Path) -> Callable[[Path], list[Entry]]:
+    suffix = path.suffix.lower()
+    for suffixes, reader in READERS:
+        if suffix in suffixes:
+            return reader
+    existing_file(path)
+    known = ", ".join(name for suffixes, _ in READERS for name in suffixes)
+    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in {known}")
+
+
+def _from_dataarray(activity: xr.DataArray, choice: Choice) -> xr.Dataset:
+    if choice.activity is not None or isinstance(choice.interval, str):
+        raise InputError("a DataArray is the activity itself: leave activity out, give interval as an array")
+    along = [str(name) for name in activity.coords if activity[name].dims == activity.dims[:1]]
+    extra = [name for name in along if name not in ("time", "interval", *activity.dims)]
+    named = activity.drop_vars(extra)
+    variables = {name: activity[name] for name in (choice.variables or extra)}
+    recording = as_recording(
+        named, variables, sampling_period=choice.sampling_period, time=choice.time, interval=choice.interval
+    )
+    return recording if choice.bin_size is None else rebin(recording, choice.bin_size)
+
+
+def _from_dataset(dataset: xr.Dataset, source: str, choice: Choice) -> xr.Dataset:
+    """A Dataset that is laid out as a recording is taken whole; any other is searched for one."""
+    laid_out = "activity" in dataset.data_vars and set(dataset["activity"].dims) == {"time", "unit"}
+    clock = (choice.time, choice.interval, choice.sampling_period, choice.time_scale)
+    if not laid_out or choice.activity not in (None, "activity") or any(given is not None for given in clock):
+        return assemble(source, dataset_entries(dataset), choice)
+    names = choice.variables
+    if names is not None:
+        dataset = _with_variables(dataset, source, [names] if isinstance(names, str) else names)
+    recording = check(dataset)
+    return recording if choice.bin_size is None else rebin(recording, choice.bin_size)
+
+
+def _with_variables(
+    dataset: xr.Dataset, source: str, names: Sequence[str] | Mapping[str, Mapping[str, Any]]
+) -> xr.Dataset:
+    along = [str(name) for name, variable in dataset.variables.items() if variable.dims == ("time",)]
+    missing = [name for name in names if name not in along]
+    if missing:
+        raise InputError(f"no task variable {missing[0]!r}\n{listing(source, dataset_entries(dataset))}")
+    chosen = dataset.drop_vars([name for name in along if name not in (*names, "time", "interval")])
+    chosen = chosen.reset_coords([name for name in names if name in chosen.coords])
+    if isinstance(names, Mapping):
+        chosen = chosen.assign(
+            {name: chosen[name].assign_attrs(attrs or {}) for name, attrs in names.items()}
+        )
+    return chosen

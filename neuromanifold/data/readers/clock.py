@@ -1,0 +1,124 @@
+"""Clock: when samples, spikes and behaviour were taken, and which trial each belongs to.
+
+Everything is seconds in the end. The unit of what a file holds is given (``time_scale``), stated in attrs or
+read from the end of its name (``_ms``); whole-number spike times that come with a rate are sample numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuromanifold._errors import InputError
+from neuromanifold._typing import FloatArray
+from neuromanifold.data.inference import warn
+from neuromanifold.data.readers.choice import Choice, Contents
+from neuromanifold.data.readers.entries import Entry
+
+__all__ = ["behaviour_clock", "find_clock", "interval_of", "sampling_period", "spike_scale", "time_stamps"]
+
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+
+
+def time_stamps(contents: Contents, choice: Choice, n: int) -> FloatArray | None:
+    if choice.time is not None and not isinstance(choice.time, str):
+        return np.asarray(choice.time)
+    if choice.time is not None:
+        chosen = [contents.named(choice.time, "time")]
+    else:
+        chosen = [entry for entry in contents.of_role("time") if entry.length == n]
+    if len(chosen) > 1:
+        raise contents.error("there is more than one time: choose one with time=...")
+    return _stamps(chosen[0], choice) if chosen else None
+
+
+def _stamps(entry: Entry, choice: Choice) -> FloatArray:
+    """Time stamps of an entry in seconds, by ``time_scale``, its units or the end of its name."""
+    values = np.ravel(entry.read())
+    if values.dtype.kind not in "iuf":
+        return values
+    units = entry.attrs.get("units") if isinstance(entry.attrs.get("units"), str) else None
+    stated = units or entry.name.rsplit("_", 1)[-1]
+    scale = choice.time_scale if choice.time_scale is not None else _SECONDS.get(stated, 1.0)
+    return values.astype(np.float64) * scale
+
+
+def sampling_period(contents: Contents, choice: Choice) -> float | None:
+    if choice.sampling_period is not None:
+        return float(choice.sampling_period)
+    found = {entry.name: _seconds(entry) for entry in contents.of_role("sampling period")}
+    found.update({entry.name: 1 / _seconds(entry) for entry in contents.of_role("sampling rate")})
+    if len(set(found.values())) > 1:
+        raise contents.error(f"{', '.join(found)} disagree: say which with sampling_period=... (seconds)")
+    return next(iter(found.values()), None)
+
+
+def _seconds(entry: Entry) -> float:
+    scale = 1e-3 if entry.name.endswith("_ms") else 1.0
+    value = float(np.ravel(entry.read())[0]) * scale
+    if not 0 < value < np.inf:
+        raise InputError(f"{entry.name!r} is {value}; a sampling period or rate must be positive")
+    return value
+
+
+def interval_of(
+    contents: Contents, choice: Choice, n: int
+) -> tuple[FloatArray | None, npt.NDArray[Any] | None]:
+    """Epochs (q, 2) to keep, or the label of each sample."""
+    given = choice.interval
+    if isinstance(given, str):
+        entry = contents.named(given, "interval")
+        given = np.asarray(entry.read())
+        given = np.ravel(given) if entry.length == n else given
+    if given is not None:
+        array = np.asarray(given)
+        return (array, None) if array.ndim == 2 and array.shape[1] == 2 else (None, array)
+    found = [np.ravel(entry.read()) for entry in contents.of_role("interval") if entry.length == n]
+    if not found:
+        return None, None
+    labels = (
+        found[0] if len(found) == 1 else np.unique(np.stack(found), axis=1, return_inverse=True)[1].ravel()
+    )
+    return None, labels
+
+
+def spike_scale(
+    contents: Contents, entry: Entry, trains: Sequence[npt.NDArray[Any]], choice: Choice
+) -> float:
+    """Seconds in one unit of the spike times: as given, by the rate of sample numbers, or by name."""
+    if choice.time_scale is not None:
+        return float(choice.time_scale)
+    suffix = entry.name.rsplit("_", 1)[-1]
+    rates = [
+        rate for rate in contents.of_role("sampling rate") if rate.name.lower().startswith(("spk", "spike"))
+    ]
+    if all(train.dtype.kind in "iu" for train in trains) and rates:
+        rate = _seconds(rates[0])
+        warn(f"{entry.name!r} are whole numbers: taken as samples at {rates[0].name} = {rate:.6g} Hz")
+        return 1 / rate
+    return _SECONDS.get(suffix, 1.0)
+
+
+def behaviour_clock(contents: Contents, entry: Entry, choice: Choice) -> FloatArray:
+    clock = find_clock(contents, entry, choice)
+    if clock is None:
+        raise contents.error(
+            f"nothing says when {entry.name!r} was sampled: name its time stamps with time=..."
+        )
+    return clock
+
+
+def find_clock(contents: Contents, entry: Entry, choice: Choice) -> FloatArray | None:
+    """Times of a behavioural entry: those given, those as long as it is, or sample numbers over its rate."""
+    lengths = set(entry.shape)
+    if choice.time is not None:
+        stamps = time_stamps(contents, choice, -1)
+        return stamps if stamps is not None and len(stamps) in lengths else None
+    stamps_of = [stamps for stamps in contents.of_role("time") if stamps.length in lengths]
+    if stamps_of:
+        return _stamps(stamps_of[0], choice)
+    rates = [r for r in contents.of_role("sampling rate") if not r.name.lower().startswith(("spk", "spike"))]
+    return np.arange(max(entry.shape)) / _seconds(rates[0]) if len(rates) == 1 else None

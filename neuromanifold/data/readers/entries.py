@@ -1,0 +1,138 @@
+"""Entry: one named thing in a file, with its shape and type known and its values read only when asked for.
+
+A reader turns a file into a list of entries and knows nothing of recordings; what the entries mean is
+decided in :mod:`~neuromanifold.data.readers.roles`, and a recording is built in
+:mod:`~neuromanifold.data.readers.assemble`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neuromanifold._errors import FileFormatError, InputError
+
+__all__ = ["Entry", "array_entry", "flatten", "guard_expansion", "ragged_entry", "readable"]
+
+# A compressed entry may unpack to this many bytes freely, and to more only while it grows less than this many
+# times: spike counts, mostly zeros, compress by less than 100, a zip bomb by 1000.
+_FREE_BYTES = 2**28
+_MAX_EXPANSION = 200
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A named array, or (``ragged``) a list of vectors of different lengths, such as spike times of units."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], Any]
+    ragged: bool = False
+    dims: tuple[str, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers or booleans."""
+        return self.ragged or np.dtype(self.dtype).kind in "iufb"
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it holds one value."""
+        return not self.ragged and int(np.prod(self.shape)) == 1
+
+    @property
+    def length(self) -> int:
+        """Number of values of a vector, (n,), (n, 1) or (1, n); 0 for anything else."""
+        if self.ragged or not self.shape or len(self.shape) > 2 or self.is_scalar:
+            return 0
+        return max(self.shape) if len(self.shape) == 1 or min(self.shape) == 1 else 0
+
+
+def array_entry(name: str, values: Any, attrs: Mapping[str, Any] | None = None) -> Entry:
+    """Entry of an array that is in memory already."""
+    array = np.asarray(values)
+    return Entry(name, array.shape, array.dtype.str, lambda: array, attrs=attrs or {})
+
+
+def ragged_entry(name: str, vectors: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> Entry:
+    """Entry of vectors of different lengths, one per unit; ``attrs["units"]`` may name the units."""
+    trains = [np.asarray(vector).ravel() for vector in vectors]
+    kinds = {train.dtype for train in trains if train.size}
+    dtype = np.result_type(*kinds).str if kinds else np.dtype(float).str
+    return Entry(name, (len(trains),), dtype, lambda: trains, ragged=True, attrs=attrs or {})
+
+
+def flatten(name: str, value: Any) -> Iterator[Entry]:
+    """Entries of a nested value (dicts, lists, arrays of arrays), named by their path with dots.
+
+    A list of dicts becomes one list per key they share; a list of vectors of numbers becomes a ragged
+    entry. Other objects (texts in lists, opaque types) have no place in a recording and are passed over.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(f"{name}.{key}", inner)
+        return
+    items = _items(value)
+    if items is None:
+        array = np.asarray(value)
+        if array.dtype.kind in "iufbU" and array.size:
+            yield array_entry(name, array)
+    elif items and all(isinstance(item, Mapping) for item in items):
+        shared = [key for key in items[0] if all(key in item for item in items)]
+        for key in shared:
+            yield from flatten(f"{name}.{key}", [item[key] for item in items])
+    elif items and all(_is_vector(item) for item in items) and any(np.size(item) > 1 for item in items):
+        yield ragged_entry(name, items)
+
+
+def _items(value: Any) -> list[Any] | None:
+    """The elements of a list or an array of objects; None for anything else."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return list(value.ravel())
+    return None
+
+
+def _is_vector(value: Any) -> bool:
+    if not isinstance(value, (np.ndarray, int, float)):
+        return False
+    array = np.asarray(value)
+    # An empty cell of MATLAB is a 0 x 0 matrix: a unit without spikes.
+    return array.dtype.kind in "iufb" and (array.size == 0 or array.size == max(array.shape, default=1))
+
+
+def guard_expansion(what: str, declared: int, stored: int) -> None:
+    """Refuse an entry that claims to unpack to far more than is stored: a bomb, or a header that lies.
+
+    Raises
+    ------
+    FileFormatError
+    """
+    if declared > _FREE_BYTES and declared > _MAX_EXPANSION * max(stored, 1):
+        raise FileFormatError(
+            f"{what} claims {declared / 2**30:.1f} GiB from {stored} stored bytes: refused. If you trust it, "
+            "unpack it yourself and save it uncompressed"
+        )
+
+
+@contextmanager
+def readable(path: str | os.PathLike[str], format_name: str) -> Iterator[None]:
+    """Turn whatever a parser raises on a broken file into one FileFormatError that names the file."""
+    try:
+        yield
+    except (FileFormatError, InputError):
+        raise
+    # Parsers of four libraries meet arbitrary bytes here and raise a dozen types of error.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"[:300]
+        raise FileFormatError(
+            f"cannot read {path} as {format_name}: it is truncated, damaged or of another format ({reason})"
+        ) from error

@@ -1,0 +1,140 @@
+"""HDF5 files (.h5, .hdf5, MATLAB 7.3): datasets become entries; nothing outside the file is ever opened.
+
+MATLAB stores arrays with axes reversed, texts as numbers, cells as references and structs as groups; a
+dataset's ``MATLAB_class`` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from neuromanifold._errors import FileFormatError
+from neuromanifold.data.readers.entries import Entry, flatten, guard_expansion, readable
+from neuromanifold.storage import existing_file
+
+__all__ = ["hdf5_entries", "is_hdf5", "read_hdf5", "refuse_outside_links"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_USER_BLOCKS = (0, 512, 1024, 2048)
+
+
+def read_hdf5(path: Path) -> list[Entry]:
+    """Entries of an HDF5 file.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing, damaged, or refers to other files.
+    """
+    existing_file(path)
+    if not is_hdf5(path):
+        raise FileFormatError(f"{path} is not an HDF5 file: its signature is missing")
+    return hdf5_entries(path)
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether the HDF5 signature is where the format puts it: at 0, or after a user block."""
+    with path.open("rb") as stream:
+        for offset in _USER_BLOCKS:
+            stream.seek(offset)
+            if stream.read(len(_SIGNATURE)) == _SIGNATURE:
+                return True
+    return False
+
+
+def hdf5_entries(path: Path) -> list[Entry]:
+    """Entries of a file known to be HDF5, links and sizes checked first."""
+    refuse_outside_links(path)
+    with readable(path, "HDF5"), h5py.File(path, "r") as file:
+        return [
+            entry for name in file if not name.startswith("#") for entry in _entries(path, name, file[name])
+        ]
+
+
+def refuse_outside_links(path: Path) -> None:
+    """Refuse a file whose links, storage or virtual datasets lead to other files, or whose sizes are not
+    credible.
+
+    Raises
+    ------
+    FileFormatError
+    """
+    with readable(path, "HDF5"), h5py.File(path, "r") as file:
+        for where, link in _links(file):
+            if isinstance(link, h5py.ExternalLink):
+                raise FileFormatError(f"{path}: {where!r} links to another file ({link.filename}): refused")
+            item = file[where] if isinstance(link, h5py.HardLink) else None
+            if isinstance(item, h5py.Dataset):
+                if item.external or item.is_virtual:
+                    raise FileFormatError(f"{path}: {where!r} keeps its values in another file: refused")
+                stored = item.id.get_storage_size()
+                guard_expansion(
+                    f"{path}: {where!r}", item.size * item.dtype.itemsize if item.size else 0, stored
+                )
+
+
+def _links(group: h5py.Group, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    if depth > 32:
+        raise FileFormatError("groups are nested more than 32 deep: refused")
+    for name in group:
+        where = f"{prefix}/{name}"
+        link = group.get(name, getlink=True)
+        yield where, link
+        if isinstance(link, h5py.HardLink) and group.get(name, getclass=True) is h5py.Group:
+            yield from _links(group[name], where, depth + 1)
+
+
+def _entries(path: Path, name: str, item: Any) -> Iterator[Entry]:
+    if isinstance(item, h5py.Group):
+        yield from flatten(name, _value(item)) if "MATLAB_class" in item.attrs else _group(path, name, item)
+    elif _class(item) in ("char", "cell") or item.dtype.kind not in "iufb":
+        yield from flatten(name, _value(item))
+    elif "MATLAB_empty" not in item.attrs and item.shape is not None:
+        shape = item.shape[::-1] if "MATLAB_class" in item.attrs else item.shape
+        attrs = {key: _text(value) for key, value in item.attrs.items() if key in ("units", "kind", "period")}
+        yield Entry(name, shape, item.dtype.str, partial(_read, path, item.name), attrs=attrs)
+
+
+def _group(path: Path, name: str, group: h5py.Group) -> Iterator[Entry]:
+    for key in group:
+        yield from _entries(path, f"{name}.{key}", group[key])
+
+
+def _read(path: Path, name: str) -> npt.NDArray[Any]:
+    with readable(path, "HDF5"), h5py.File(path, "r") as file:
+        return _array(file[name])
+
+
+def _array(dataset: h5py.Dataset) -> npt.NDArray[Any]:
+    values = dataset[()]
+    return np.asarray(values).T if "MATLAB_class" in dataset.attrs else np.asarray(values)
+
+
+def _value(item: Any) -> Any:
+    """A MATLAB value, or a dataset of texts, as dicts, lists, texts and arrays."""
+    if isinstance(item, h5py.Group):
+        return {key: _value(item[key]) for key in item}
+    if "MATLAB_empty" in item.attrs or item.shape is None:
+        return np.zeros(0)
+    if item.dtype == h5py.ref_dtype:
+        return [_value(item.file[reference]) for reference in item[()].T.ravel()]
+    if _class(item) == "char":
+        return "".join(chr(code) for code in item[()].T.ravel())
+    if h5py.check_string_dtype(item.dtype) is not None:
+        return np.asarray(item.asstr()[()], dtype=str)
+    return _array(item)
+
+
+def _class(dataset: h5py.Dataset) -> str:
+    return str(_text(dataset.attrs.get("MATLAB_class", "")))
+
+
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value

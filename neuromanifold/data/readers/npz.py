@@ -1,0 +1,64 @@
+"""NumPy archives (.npz): headers are read and sizes checked first, and pickles are never loaded."""
+
+from __future__ import annotations
+
+import zipfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuromanifold._errors import FileFormatError
+from neuromanifold.data.readers.entries import Entry, guard_expansion, readable
+from neuromanifold.storage import existing_file
+
+__all__ = ["read_npz"]
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_npz(path: Path) -> list[Entry]:
+    """Entries of a .npz file.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing, damaged, larger unpacked than is credible, or holds Python objects only.
+    """
+    existing_file(path, b"PK\x03\x04")
+    with readable(path, "npz"), zipfile.ZipFile(path) as archive:
+        members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+        return [_entry(path, archive, info) for info in members]
+
+
+def _entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
+    name = info.filename.removesuffix(".npy")
+    guard_expansion(f"{path}: {name!r}", info.file_size, info.compress_size)
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in _HEADERS:
+            raise FileFormatError(f"{path}: {name!r} has .npy version {version}; known are 1.0 and 2.0")
+        shape, _, dtype = _HEADERS[version](stream)
+        header = stream.tell()
+    if dtype.hasobject:
+        return Entry(name, tuple(shape), "V", partial(_refuse_objects, path, name))
+    expected = header + int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if expected != info.file_size:
+        raise FileFormatError(
+            f"{path}: {name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}"
+        )
+    return Entry(name, tuple(shape), dtype.str, partial(_read, path, name))
+
+
+def _read(path: Path, name: str) -> npt.NDArray[Any]:
+    with readable(path, "npz"), np.load(path, allow_pickle=False) as archive:
+        return archive[name]
+
+
+def _refuse_objects(path: Path, name: str) -> npt.NDArray[Any]:
+    raise FileFormatError(
+        f"{path}: {name!r} holds pickled Python objects, which can run code and are never loaded. Save "
+        "numbers, or for spike trains two vectors, spike_times and unit_ids"
+    )

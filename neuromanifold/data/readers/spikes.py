@@ -1,0 +1,126 @@
+"""Spike times to counts, and behaviour with its own clock to the same bins.
+
+The count of unit i in bin b is the number of its spikes in ``[start + bΔ, start + (b+1)Δ)``. Behaviour
+sampled at other times is interpolated to the bin centres, circular variables as ``e^{iφ}``; it is unknown
+(NaN) before its first and after its last sample, and where its neighbours are further apart than two bins
+and two of its own periods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._typing import FloatArray, IntArray
+
+__all__ = ["Binned", "align", "bin_spikes"]
+
+# More bins than this are not a recording but times in the wrong unit.
+_MAX_BINS = 50_000_000
+
+
+class Binned(NamedTuple):
+    """Counts (n, d) uint16 or wider, bin centres (n,) in seconds and the epoch of each bin (n,)."""
+
+    counts: npt.NDArray[Any]
+    times: FloatArray
+    interval: IntArray
+
+
+def bin_spikes(
+    trains: Sequence[npt.NDArray[Any]], bin_size: float, epochs: npt.NDArray[Any] | None = None
+) -> Binned:
+    """Counts of spike trains (seconds) in bins, over ``epochs`` (q, 2) or from the first to the last spike.
+
+    Raises
+    ------
+    InputError
+        If the bin size or an epoch is impossible, or the times are not in seconds.
+    NotEnoughDataError
+        If there are no spikes, or no epoch is as long as a bin.
+    """
+    if not 0 < bin_size < np.inf:
+        raise InputError(f"bin_size is {bin_size}; it must be a positive number of seconds")
+    if not any(len(train) for train in trains):
+        raise NotEnoughDataError("there are no spikes")
+    if any(not np.isfinite(train).all() for train in trains):
+        raise InputError("spike times must be finite: remove NaN and infinite ones")
+    spans = _span(trains, bin_size) if epochs is None else _checked_epochs(epochs)
+    starts, sizes = spans[:, 0], np.floor((spans[:, 1] - spans[:, 0]) / bin_size + 1e-9).astype(np.int64)
+    if sizes.sum() > _MAX_BINS:
+        raise InputError(
+            f"{spans.min():.6g} to {spans.max():.6g} in bins of {bin_size} s are {sizes.sum()} bins: are these "
+            "milliseconds or sample numbers? Give time_scale, the seconds in one (0.001, 1/30000)"
+        )
+    if sizes.sum() < 2:
+        raise NotEnoughDataError(f"no two bins of {bin_size} s fit between the first and the last spike")
+    parts = [_counts(trains, start, size, bin_size) for start, size in zip(starts, sizes, strict=True)]
+    centres = [start + (np.arange(size) + 0.5) * bin_size for start, size in zip(starts, sizes, strict=True)]
+    return Binned(np.concatenate(parts), np.concatenate(centres), np.repeat(np.arange(len(sizes)), sizes))
+
+
+def _span(trains: Sequence[npt.NDArray[Any]], bin_size: float) -> FloatArray:
+    first = min(float(np.min(train)) for train in trains if len(train))
+    last = max(float(np.max(train)) for train in trains if len(train))
+    start = np.floor(first / bin_size) * bin_size
+    return np.array([[start, start + bin_size * (np.floor((last - start) / bin_size) + 1)]])
+
+
+def _checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
+    spans = np.atleast_2d(np.asarray(epochs, dtype=np.float64))
+    if (
+        spans.ndim != 2
+        or spans.shape[1] != 2
+        or not np.isfinite(spans).all()
+        or (spans[:, 1] <= spans[:, 0]).any()
+    ):
+        raise InputError(
+            f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}"
+        )
+    spans = spans[np.argsort(spans[:, 0])]
+    if (spans[1:, 0] < spans[:-1, 1]).any():
+        raise InputError("epochs overlap: each bin can belong to one only")
+    return spans
+
+
+def _counts(
+    trains: Sequence[npt.NDArray[Any]], start: float, n_bins: int, bin_size: float
+) -> npt.NDArray[Any]:
+    counts = np.zeros((n_bins, len(trains)), dtype=np.int64)
+    for unit, train in enumerate(trains):
+        bins = np.floor((np.asarray(train, dtype=np.float64) - start) / bin_size).astype(np.int64)
+        counts[:, unit] = np.bincount(bins[(bins >= 0) & (bins < n_bins)], minlength=n_bins)
+    largest = int(counts.max(initial=0))
+    return counts.astype(np.uint16) if largest < 2**16 else counts
+
+
+def align(
+    values: npt.NDArray[Any], clock: npt.NDArray[Any], centres: FloatArray, period: float | None
+) -> FloatArray:
+    """Values (q,) sampled at ``clock`` (q,), interpolated to ``centres`` (n,); circular with a ``period``."""
+    known = np.isfinite(values.astype(np.float64)) & np.isfinite(clock)
+    if known.sum() < 2:
+        return np.full(len(centres), np.nan)
+    order = np.argsort(clock[known], kind="stable")
+    times, samples = clock[known][order].astype(np.float64), values[known][order].astype(np.float64)
+    right = np.clip(np.searchsorted(times, centres), 1, len(times) - 1)
+    gap = times[right] - times[right - 1]
+    step = float(np.median(np.diff(np.sort(clock[np.isfinite(clock)]))))
+    bin_size = float(np.median(np.diff(centres))) if len(centres) > 1 else step
+    far = (gap > 2 * max(step, bin_size)) | (centres < times[0]) | (centres > times[-1])
+    return np.where(far, np.nan, _interpolated(samples, times, centres, period))
+
+
+def _interpolated(
+    samples: FloatArray, times: FloatArray, centres: FloatArray, period: float | None
+) -> FloatArray:
+    if period is None:
+        return np.interp(centres, times, samples)
+    phase = 2 * np.pi * samples / period
+    angle = np.arctan2(np.interp(centres, times, np.sin(phase)), np.interp(centres, times, np.cos(phase)))
+    angle = angle if (samples < 0).any() else np.mod(angle, 2 * np.pi)
+    return angle * period / (2 * np.pi)
