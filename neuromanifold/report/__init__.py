@@ -1,0 +1,24 @@
+"""Reports: figures of an analysis, and one self-contained HTML page around them."""
+
+from __future__ import annotations
+
+from neuromanifold.report import figures, views
+from neuromanifold.report.compose import compose, headline, numbers
+from neuromanifold.report.content import Number, Picture, ReportContent
+from neuromanifold.report.document import render, write
+from neuromanifold.report.pictures import AnalysisLike, pictures
+
+__all__ = [
+    "AnalysisLike",
+    "Number",
+    "Picture",
+    "ReportContent",
+    "compose",
+    "figures",
+    "headline",
+    "numbers",
+    "pictures",
+    "render",
+    "views",
+    "write",
+]

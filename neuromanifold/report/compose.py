@@ -1,0 +1,112 @@
+"""From an analysis to what its report says: the headline in words, the table of numbers, what to keep
+in mind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from neuromanifold.report.content import Number, ReportContent
+from neuromanifold.report.pictures import AnalysisLike, pictures
+
+__all__ = ["compose", "headline", "numbers"]
+
+_VERDICTS = {
+    "undecided": "Cannot tell which manifold the activity lies on",
+    "contractible": "The activity fills a region without loops or cavities",
+    "circle": "The activity lies on a circle",
+    "sphere": "The activity lies on a sphere",
+    "torus": "The activity lies on a torus",
+    "klein": "The activity lies on a Klein bottle",
+    "projective": "The activity lies on a projective plane",
+}
+
+
+def compose(
+    analysis: AnalysisLike,
+    *,
+    title: str,
+    variable: str | None = None,
+    caveats: Sequence[str] = (),
+    methods: str = "",
+    settings: Mapping[str, Any] | None = None,
+    version: str = "",
+    seed: str = "",
+) -> ReportContent:
+    """Everything on the report's page.
+
+    Parameters
+    ----------
+    analysis : AnalysisLike
+        The parts named in :class:`~neuromanifold.report.pictures.AnalysisLike`.
+    title : str
+        Name of the recording.
+    variable : str, optional
+        Task variable of the recording to show the latent angle and the tuning against.
+    caveats : sequence of str
+        Added before those that follow from the analysis itself.
+    methods, settings, version, seed
+        As in :class:`~neuromanifold.report.content.ReportContent`.
+    """
+    template = str(analysis.topology.template_)
+    return ReportContent(
+        title=title,
+        verdict=headline(template),
+        decided=template != "undecided",
+        reasons=tuple(analysis.topology.reasons_),
+        numbers=tuple(numbers(analysis.statistics)) if analysis.statistics is not None else (),
+        figures=pictures(analysis, variable),
+        caveats=(*caveats, *_caveats(analysis, template)),
+        methods=methods,
+        settings=settings or {},
+        version=version,
+        seed=seed,
+    )
+
+
+def headline(template: str) -> str:
+    """The verdict as a sentence."""
+    return _VERDICTS.get(template, f"The activity lies on the template {template}")
+
+
+def numbers(statistics: xr.Dataset) -> Iterator[Number]:
+    """A row for each scalar of a Dataset; ``name_lower`` and ``name_upper`` are the interval of ``name``.
+
+    Attrs read: ``long_name``, ``units``, ``description``.
+    """
+    for key, scalar in statistics.data_vars.items():
+        name = str(key)
+        if scalar.ndim or name.endswith(("_lower", "_upper")):
+            continue
+        value = scalar.item()
+        bounds = (f"{name}_lower", f"{name}_upper")
+        known = all(bound in statistics for bound in bounds)
+        yield Number(
+            name=str(scalar.attrs.get("long_name", name.replace("_", " "))),
+            value=value if isinstance(value, str) else float(value),
+            interval=(float(statistics[bounds[0]]), float(statistics[bounds[1]])) if known else None,
+            unit=str(scalar.attrs.get("units", "")),
+            meaning=str(scalar.attrs.get("description", "")),
+        )
+
+
+def _caveats(analysis: AnalysisLike, template: str) -> Iterator[str]:
+    if template == "undecided":
+        yield (
+            "No manifold was fitted: curvature of a template that the data do not show would mean nothing."
+        )
+    profile = analysis.profile
+    if profile is None:
+        return
+    if "mean_curvature_norm_lower" not in profile:
+        yield "Curvature is given without error bands; ask for a bootstrap to get them."
+    units = analysis.prepared["activity"].attrs.get("units") or "the units of the activity"
+    yield (
+        f"Curvature is one over a length in activity space ({units}). It changes with smoothing, transform "
+        "and number of units: compare recordings prepared alike, or use the dimensionless curvature."
+    )
+    if profile.attrs.get("gauge"):
+        yield f"Angles are defined up to a reparametrisation; the one chosen here: {profile.attrs['gauge']}."

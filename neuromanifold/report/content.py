@@ -1,0 +1,82 @@
+"""What a report says, before it is laid out: a verdict, numbers, figures, caveats and how they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.figure import Figure
+
+__all__ = ["Number", "Picture", "ReportContent"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """One row of the table of numbers.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    value : float or str
+        The estimate; numbers are shown with three significant digits.
+    interval : (float, float), optional
+        Its confidence interval or band.
+    unit : str
+        Its unit, empty where there is none.
+    meaning : str
+        One sentence for a reader who does not know the name.
+    """
+
+    name: str
+    value: float | str
+    interval: tuple[float, float] | None = None
+    unit: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with the caption below it and the words that stand for it where it cannot be seen."""
+
+    figure: Figure
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything on the page; any part may be empty except title and verdict.
+
+    Attributes
+    ----------
+    title : str
+        What was analysed: the name of the recording.
+    verdict : str
+        The headline, one sentence.
+    decided : bool
+        False where the data could not tell; the headline is then marked.
+    reasons : sequence of str
+        What the verdict rests on.
+    numbers, figures, caveats
+        In the order in which they are shown.
+    methods : str
+        A paragraph; blank lines separate paragraphs.
+    settings : mapping
+        Settings and provenance, nested as they come; folded away on the page.
+    version, seed : str
+        Of the package, and of the run.
+    """
+
+    title: str
+    verdict: str
+    decided: bool = True
+    reasons: tuple[str, ...] = ()
+    numbers: tuple[Number, ...] = ()
+    figures: tuple[Picture, ...] = ()
+    caveats: tuple[str, ...] = ()
+    methods: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
+    seed: str = ""

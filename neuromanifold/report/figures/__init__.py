@@ -1,0 +1,20 @@
+"""Figures: each draws one Dataset on matplotlib Axes, and computes nothing."""
+
+from __future__ import annotations
+
+from neuromanifold.report.figures.against import curvature_against
+from neuromanifold.report.figures.barcodes import barcode, barcodes
+from neuromanifold.report.figures.latent import latent_against
+from neuromanifold.report.figures.manifold import manifold
+from neuromanifold.report.figures.profile import curvature_profile
+from neuromanifold.report.figures.tuning import tuning
+
+__all__ = [
+    "barcode",
+    "barcodes",
+    "curvature_against",
+    "curvature_profile",
+    "latent_against",
+    "manifold",
+    "tuning",
+]
