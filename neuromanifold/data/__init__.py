@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from neuromanifold.data import synthetic
+from neuromanifold.data import datasets, synthetic
 
-__all__ = ["synthetic"]
+__all__ = ["datasets", "synthetic"]

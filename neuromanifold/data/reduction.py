@@ -1,9 +1,10 @@
 """Principal components, and how many of them a population has.
 
 ``X - mean = P L`` with components ``P`` (n, p) and orthonormal loadings ``L`` (p, d). The number is chosen
-by parallel analysis (Horn 1965): leading eigenvalues of the covariance are counted while each exceeds the
-95th percentile of the eigenvalue of the same rank after every unit is rotated in time by its own random
-shift, which keeps each unit's statistics and autocorrelation and destroys what units share.
+by parallel analysis (Horn 1965) of the correlations inside intervals: leading eigenvalues are counted while
+each exceeds the 95th percentile of the eigenvalue of the same rank after every unit is rotated in time by
+its own random shift, which keeps each unit's statistics and autocorrelation and destroys what units share.
+Correlations, not covariances: one loud unit would otherwise set the threshold for all.
 """
 
 from __future__ import annotations
@@ -79,8 +80,9 @@ def choose_n_components(
         raise InputError(f"n_shuffles is {n_shuffles}; at least 1 is needed")
     generator = numpy_generator(random_state)
     groups = np.zeros(len(X), dtype=np.int64) if groups is None else groups
-    null = np.stack([_spectrum(shift_units(X, groups, generator)) for _ in range(n_shuffles)])
-    shared = _spectrum(X) > np.quantile(null, 0.95, axis=0)
+    units = _within_intervals(X, groups)
+    null = np.stack([_spectrum(shift_units(units, groups, generator)) for _ in range(n_shuffles)])
+    shared = _spectrum(units) > np.quantile(null, 0.95, axis=0)
     return max(1, len(shared) if shared.all() else int(np.argmin(shared)))
 
 
@@ -88,16 +90,24 @@ def shift_units(
     X: npt.NDArray[Any], groups: npt.NDArray[Any], generator: np.random.Generator
 ) -> npt.NDArray[Any]:
     """Every unit rotated in time by its own uniformly random shift, inside each interval."""
-    shifted = np.empty_like(X)
+    shifted, columns = np.empty_like(X), np.arange(X.shape[1])
     for rows in interval_slices(groups):
-        shifts = generator.integers(0, rows.stop - rows.start, size=X.shape[1])
-        for unit, shift in enumerate(shifts):
-            shifted[rows, unit] = np.roll(X[rows, unit], shift)
+        length = rows.stop - rows.start
+        shifts = generator.integers(0, length, size=X.shape[1])
+        shifted[rows] = X[rows][(np.arange(length)[:, None] - shifts) % length, columns]
     return shifted
 
 
-def _spectrum(X: npt.NDArray[Any]) -> FloatArray:
-    """Eigenvalues of the covariance, largest first, min(n, d) of them."""
-    centred = X - X.mean(axis=0, dtype=np.float64)
-    gram = centred.T @ centred if X.shape[1] <= X.shape[0] else centred @ centred.T
+def _within_intervals(X: npt.NDArray[Any], groups: npt.NDArray[Any]) -> FloatArray:
+    """Units with mean 0 in every interval, where shifts act, and variance 1."""
+    centred = X.astype(np.float64)
+    for rows in interval_slices(groups):
+        centred[rows] -= centred[rows].mean(axis=0)
+    deviation = centred.std(axis=0)
+    return centred / np.where(deviation > 0, deviation, 1.0)
+
+
+def _spectrum(X: FloatArray) -> FloatArray:
+    """Eigenvalues of the covariance of centred data, largest first, min(n, d) of them."""
+    gram = X.T @ X if X.shape[1] <= X.shape[0] else X @ X.T
     return np.linalg.eigvalsh(gram / len(X))[::-1]

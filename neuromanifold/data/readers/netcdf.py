@@ -26,7 +26,8 @@ def open_netcdf(path: Path) -> xr.Dataset:
         If it is missing, damaged, of another format, or refers to other files.
     """
     existing_file(path)
-    classic = path.open("rb").read(3) == b"CDF"
+    with path.open("rb") as stream:
+        classic = stream.read(3) == b"CDF"
     if not classic and not is_hdf5(path):
         raise FileFormatError(f"{path} is not a netCDF file: its signature is missing")
     if not classic:
