@@ -1,0 +1,117 @@
+"""Torch functions written out in simpler ones, where torch's own forward derivative of the derivative is
+wrong or missing.
+
+torch 2.13 silently gives a wrong second derivative, by nested forward mode, of ``layer_norm``,
+``instance_norm``, ``det``, ``slogdet``, ``logdet`` and ``solve`` (its formulas reuse saved results that
+do not carry the outer tangent), and refuses ``silu``, ``mish`` and ``glu``. Inside the context
+:class:`Decomposed` they are made of functions whose derivatives are right (each is tested against central
+differences).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["Decomposed"]
+
+
+class Decomposed(TorchFunctionMode):
+    """Context in which the functions of this module are written out."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        rule = _RULES.get(getattr(func, "__name__", "").removeprefix("linalg_"))
+        return func(*args, **(kwargs or {})) if rule is None else rule(*args, **(kwargs or {}))
+
+
+def _silu(x: Tensor, inplace: bool = False) -> Tensor:
+    return x * torch.sigmoid(x)
+
+
+def _mish(x: Tensor, inplace: bool = False) -> Tensor:
+    return x * torch.tanh(functional.softplus(x))
+
+
+def _glu(x: Tensor, dim: int = -1) -> Tensor:
+    a, b = x.chunk(2, dim)
+    return a * torch.sigmoid(b)
+
+
+def _layer_norm(
+    x: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    y = _standardized(x, tuple(range(-len(normalized_shape), 0)), eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def _instance_norm(
+    x: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    shape = (-1,) + (1,) * (x.ndim - 2)
+    if use_input_stats or running_mean is None or running_var is None:
+        y = _standardized(x, tuple(range(2, x.ndim)), eps)
+    else:
+        y = (x - running_mean.reshape(shape)) * torch.rsqrt(running_var.reshape(shape) + eps)
+    y = y if weight is None else y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
+def _standardized(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
+    centred = x - x.mean(dims, keepdim=True)
+    return centred * torch.rsqrt((centred * centred).mean(dims, keepdim=True) + eps)
+
+
+def _pivots(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Sign of the row permutation and pivots of ``A = P L U``."""
+    permutation, _, upper = torch.linalg.lu(matrix)
+    return torch.det(permutation.detach()), upper.diagonal(dim1=-2, dim2=-1)
+
+
+def _det(matrix: Tensor) -> Tensor:
+    sign, pivots = _pivots(matrix)
+    return sign * pivots.prod(-1)
+
+
+def _slogdet(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    sign, pivots = _pivots(matrix)
+    return sign * pivots.sign().prod(-1), pivots.abs().log().sum(-1)
+
+
+def _logdet(matrix: Tensor) -> Tensor:
+    return _det(matrix).log()
+
+
+def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+    is_vector = right.ndim == 1 or (right.ndim == matrix.ndim - 1 and right.shape == matrix.shape[:-1])
+    solution = torch.linalg.inv(matrix) @ (right[..., None] if is_vector else right)
+    return solution[..., 0] if is_vector else solution
+
+
+_RULES: dict[str, Callable[..., Any]] = {
+    "silu": _silu,
+    "mish": _mish,
+    "glu": _glu,
+    "layer_norm": _layer_norm,
+    "instance_norm": _instance_norm,
+    "det": _det,
+    "slogdet": _slogdet,
+    "logdet": _logdet,
+    "solve": _solve,
+}
