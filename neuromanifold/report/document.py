@@ -40,7 +40,11 @@ def render(content: ReportContent) -> str:
         The same for the same content, byte for byte.
     """
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["number"] = format_number
     source = resources.files("neuromanifold.report").joinpath("template.html.j2")
@@ -79,7 +83,8 @@ def image_uri(figure: Figure) -> str:
 
 def _saved(figure: Figure, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, **options)
+    # Transparent: the page puts its own paper behind, less bright in the dark.
+    figure.savefig(buffer, transparent=True, **options)
     return buffer.getvalue()
 
 

@@ -1,8 +1,8 @@
 """The look of the figures: one size, one set of colours, axes that know what an angle is.
 
-Colours: viridis for curvature and grey to black for density, both even in lightness and safe for
-colour-blind readers; twilight, which closes on itself, for angles; blue and vermilion of Okabe & Ito
-(2008) for categories. Nothing here touches pyplot or matplotlib's settings outside a drawing.
+Colours: viridis for curvature and grey to black for density, even in lightness; orange to purple, white at
+zero, for signed curvature; blue and vermilion of Okabe & Ito (2008) for two kinds. All are told apart by
+colour-blind readers. Nothing here touches pyplot, or matplotlib's settings outside a drawing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 __all__ = [
     "ACCENT",
-    "ANGLE_MAP",
     "BAND",
     "CURVATURE_MAP",
     "DENSITY_MAP",
@@ -29,6 +28,7 @@ __all__ = [
     "FAINT",
     "HEIGHT",
     "HIGHLIGHT",
+    "SIGNED_MAP",
     "WIDTH",
     "angle_axis",
     "drawn",
@@ -39,13 +39,13 @@ __all__ = [
 ]
 
 CURVATURE_MAP = "viridis"
+SIGNED_MAP = "PuOr_r"
 DENSITY_MAP = "Greys"
-ANGLE_MAP = "twilight"
 ACCENT = "#0072B2"
 HIGHLIGHT = "#D55E00"
 BAND = "#9CC7E4"
 FAINT = "#9A9A9A"
-WIDTH, HEIGHT = 4.8, 3.5  # inches: legible when a phone shows the figure at three quarters
+WIDTH, HEIGHT = 4.8, 3.8  # inches: legible when a phone shows the figure at three quarters
 DPI = 150
 
 _STYLE: Any = {

@@ -30,7 +30,7 @@ def curvature_against(
     ax : Axes, optional
         Where to draw; a new figure otherwise.
     """
-    ax = new_axes(height=3.9) if ax is None else ax
+    ax = new_axes() if ax is None else ax
     (dim,) = against[variable].dims
     bins = against[dim]
     centre, values = bins.to_numpy(), against[variable].to_numpy()

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from neuromanifold.report.style import ACCENT, DPI, HIGHLIGHT, WIDTH, drawn, plain
+from neuromanifold.report.style import ACCENT, DPI, HEIGHT, HIGHLIGHT, WIDTH, drawn, plain
 
 __all__ = ["barcode", "barcodes"]
 
@@ -38,7 +38,7 @@ def barcodes(bars: xr.Dataset, figure: Figure | SubFigure | None = None) -> list
     """
     degrees = sorted({int(degree) for degree in bars["degree"].to_numpy()})
     if figure is None:
-        height = 1.0 + 1.25 * len(degrees)
+        height = max(HEIGHT, 0.9 + 1.25 * len(degrees))
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     axes = figure.subplots(len(degrees), 1, sharex=True, squeeze=False)[:, 0]
     end = _last_finite(bars)

@@ -22,7 +22,7 @@ def nodes(dataset: xr.Dataset) -> tuple[FloatArray, FloatArray]:
         If the points are not the product of one list of angles with another.
     """
     first, second = (np.unique(dataset[f"angle_{i}"].to_numpy().round(9)) for i in range(2))
-    if first.size * second.size != dataset.sizes["point"]:
+    if first.size * second.size != dataset.sizes["point"] or min(first.size, second.size) < 2:
         raise InputError(
             f"{dataset.sizes['point']} points are not a grid of {first.size} by {second.size} angles: "
             "make the profile on the template's own grid"

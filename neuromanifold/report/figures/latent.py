@@ -30,7 +30,7 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure otherwise.
     """
-    ax = new_axes(height=3.8) if ax is None else ax
+    ax = new_axes() if ax is None else ax
     variable, latent = view["variable"], view["latent"]
     known = np.isfinite(variable.to_numpy()) & np.isfinite(latent.to_numpy())
     x, y = variable.to_numpy()[known], latent.to_numpy()[known]
@@ -43,8 +43,9 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
         angle_axis(axis, data.attrs.get("units", ""), data.attrs.get("period"))
     name = variable.attrs.get("long_name", "task variable")
     ax.set_xlabel(label(name, variable.attrs.get("units")))
-    ax.set_ylabel(label(latent.attrs.get("long_name", "latent angle"), latent.attrs.get("units", "rad")))
-    ax.set_title(f"Latent angle against {plain(name, 26)}")
+    shown = plain(latent.attrs.get("long_name", "latent angle"), 20)
+    ax.set_ylabel(label(shown, latent.attrs.get("units", "rad")))
+    ax.set_title(f"{shown[:1].upper()}{shown[1:]} against {plain(name, 26)}")
     bar = ax.figure.colorbar(mesh, ax=ax, label="samples per cell", pad=0.02, format="%g")
     bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     bar.ax.minorticks_off()

@@ -17,7 +17,7 @@ from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
 from neuromanifold.report.figures.grid import close, folded, goes_round
-from neuromanifold.report.style import CURVATURE_MAP, DPI, FAINT, WIDTH, drawn, label
+from neuromanifold.report.style import CURVATURE_MAP, DPI, FAINT, HEIGHT, WIDTH, drawn, label
 
 __all__ = ["manifold"]
 
@@ -63,7 +63,7 @@ def manifold(view: xr.Dataset, ax: Axes3D | None = None) -> Axes3D:
 
 def _cube() -> Axes3D:
     # Automatic layouts do not know how far the labels of a 3-D box reach: the place is stated.
-    figure = Figure(figsize=(WIDTH, 3.9), dpi=DPI)
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
     return cast(Axes3D, figure.add_axes((-0.03, 0.06, 0.8, 0.88), projection="3d"))
 
 

@@ -5,16 +5,28 @@ sphere, a square map on the other surfaces.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import CenteredNorm
 from matplotlib.patheffects import withStroke
 
 from neuromanifold._typing import FloatArray
 from neuromanifold.report.figures.grid import folded, goes_round, nodes
-from neuromanifold.report.style import ACCENT, BAND, CURVATURE_MAP, angle_axis, drawn, label, new_axes, plain
+from neuromanifold.report.style import (
+    ACCENT,
+    BAND,
+    CURVATURE_MAP,
+    SIGNED_MAP,
+    angle_axis,
+    drawn,
+    label,
+    new_axes,
+    plain,
+)
 
 __all__ = ["curvature_profile"]
 
@@ -46,7 +58,7 @@ def curvature_profile(
         return _curve(profile, variable, new_axes() if ax is None else ax)
     sphere = profile.attrs.get("template") == "sphere"
     ax = (
-        new_axes(height=3.1 if sphere else 3.9, projection="mollweide" if sphere else None)
+        new_axes(height=3.1 if sphere else None, projection="mollweide" if sphere else None)
         if ax is None
         else ax
     )
@@ -96,7 +108,7 @@ def _sphere(profile: xr.Dataset, variable: str, ax: Axes) -> QuadMesh:
     order = np.concatenate([np.flatnonzero(left), np.flatnonzero(~left)])
     wrapped = np.where(left, longitude - 2 * math.pi, longitude)[order]
     mesh = ax.pcolormesh(
-        _edges(wrapped, -math.pi, math.pi), latitude, values[:, order], cmap=CURVATURE_MAP, rasterized=True
+        _edges(wrapped, -math.pi, math.pi), latitude, values[:, order], **_colours(variable), rasterized=True
     )
     outline = [withStroke(linewidth=1.5, foreground="black")]
     ax.set_xticks(
@@ -119,7 +131,7 @@ def _square(profile: xr.Dataset, variable: str, ax: Axes) -> QuadMesh:
         _even_edges(second),
         _even_edges(first),
         folded(profile, variable),
-        cmap=CURVATURE_MAP,
+        **_colours(variable),
         rasterized=True,
     )
     for axis in (ax.xaxis, ax.yaxis):
@@ -128,6 +140,12 @@ def _square(profile: xr.Dataset, variable: str, ax: Axes) -> QuadMesh:
     ax.set_xlabel("latent angle φ (rad)")
     ax.set_ylabel("latent angle θ (rad)")
     return mesh
+
+
+def _colours(variable: str) -> dict[str, Any]:
+    if variable == "scalar_curvature":
+        return {"cmap": SIGNED_MAP, "norm": CenteredNorm(0.0)}
+    return {"cmap": CURVATURE_MAP}
 
 
 def _edges(centres: FloatArray, low: float, high: float) -> FloatArray:

@@ -28,7 +28,7 @@ def tuning(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure otherwise.
     """
-    ax = new_axes(height=3.9) if ax is None else ax
+    ax = new_axes() if ax is None else ax
     ordered = view.sortby("preferred")
     values, bins = ordered["relative_activity"], ordered["bin"]
     n_units = ordered.sizes["unit"]
