@@ -1,7 +1,7 @@
 """The recordings that come with the package: small, simulated, with a card each that says what they are.
 
-They live in ``datasets/`` beside the package, and in installed copies in ``neuromanifold/data/bundled``; a recording is
-``name.nc``, its card ``name.md``, and ``make.py`` made them all.
+They live in ``datasets/`` beside the package, and in installed copies in ``neuromanifold/data/bundled``; a
+recording is ``name.nc``, its card ``name.md``, and ``make.py`` made them all.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _folder() -> Path:
         if folder.is_dir():
             return folder
     raise FileFormatError(
-        f"the bundled recordings are missing: {' and '.join(map(str, _FOLDERS))} do not exist; reinstall the package"
+        f"the bundled recordings are missing from {' and '.join(map(str, _FOLDERS))}: reinstall the package"
     )
 
 

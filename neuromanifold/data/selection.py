@@ -58,10 +58,11 @@ def _velocity(recording: xr.Dataset, name: str) -> FloatArray:
     path = smooth_known(values if radius is None else np.exp(1j * values / radius), groups, sigma)
     velocity = np.full(len(values), np.nan)
     for rows in interval_slices(groups):
-        if rows.stop - rows.start < 2:
-            continue
-        step = np.gradient(path[rows], times[rows])
-        velocity[rows] = step if radius is None else radius * (step / path[rows]).imag
+        x = path[rows]
+        steps = np.diff(x) if radius is None else radius * np.angle(x[1:] * np.conj(x[:-1]))
+        if len(steps):
+            slopes = steps / np.diff(times[rows])
+            velocity[rows] = (np.append(slopes[:1], slopes) + np.append(slopes, slopes[-1:])) / 2
     return velocity
 
 

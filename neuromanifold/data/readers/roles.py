@@ -84,9 +84,9 @@ def role_of(entry: Entry) -> str:
 
 
 def _role_of_vector(entry: Entry, name: str) -> str:
-    # Labels of units and trials may be texts; times may not.
-    possible = ("spike times", "time", "interval", "unit ids") if entry.is_numeric else ("interval", "unit ids")
-    roles = [role for role in possible if _PATTERNS[role].match(name)]
+    # Labels of units and trials may be texts, times may not.
+    numbers_only = ("spike times", "time") if entry.is_numeric else ()
+    roles = [role for role in (*numbers_only, "interval", "unit ids") if _PATTERNS[role].match(name)]
     return roles[0] if roles else "task variable"
 
 

@@ -53,7 +53,7 @@ def bin_spikes(
     starts, sizes = spans[:, 0], np.floor((spans[:, 1] - spans[:, 0]) / bin_size + 1e-9).astype(np.int64)
     if sizes.sum() > _MAX_BINS:
         raise InputError(
-            f"{spans.min():.6g} to {spans.max():.6g} s in bins of {bin_size} s: {sizes.sum()} bins. Are these "
+            f"{spans.min():.6g} to {spans.max():.6g} s are {sizes.sum()} bins of {bin_size} s. Are these "
             "milliseconds or sample numbers? Give time_scale, the seconds in one (0.001, 1/30000)"
         )
     if sizes.sum() < 2:
