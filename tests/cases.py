@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold import manifolds
+from neuromanifold.distributions import ProductVonMises, VonMisesFisher
 from neuromanifold.manifolds import Euclidean, Manifold, Sphere, Torus
 
 # Every exported template, and members of the families in other dimensions.
@@ -290,4 +291,14 @@ IMMERSIONS: tuple[Case, ...] = (
         lambda u: torch.full_like(u[:, 0], 0.5),
         lambda u: (4 * torch.sin(u[:, 0])).log(),
     ),
+)
+
+
+# Template of a posterior, its family, and how many concentrations a draw has.
+DISTRIBUTIONS: tuple[tuple[Manifold, type[VonMisesFisher] | type[ProductVonMises], int], ...] = (
+    (Sphere(1), VonMisesFisher, 1),
+    (Sphere(2), VonMisesFisher, 1),
+    (Sphere(4), VonMisesFisher, 1),
+    (Torus(2), ProductVonMises, 2),
+    (Torus(3), ProductVonMises, 3),
 )

@@ -118,10 +118,10 @@ def _by_quadrature(kappa: Tensor, m: int) -> tuple[Tensor, ...]:
     if m > 2:
         log_height = log_height + (m - 2) * torch.log(torch.sin(top))
         log_ratio.add_(angle.sin_().div_(torch.sin(top).unsqueeze(-1)).abs_().log_(), alpha=m - 2)
-    mass = log_ratio.exp_().mul_(weights)
-    total = mass.sum(dim=-1)
-    deficit = torch.linalg.vecdot(mass, w) / total
-    variance = torch.linalg.vecdot(mass, w.sub_(deficit.unsqueeze(-1)).square_()) / total
+    density = log_ratio.exp_()
+    total = density @ weights
+    deficit = (density * w) @ weights / total
+    variance = w.sub_(deficit.unsqueeze(-1)).square_().mul_(density) @ weights / total
     log_share = math.lgamma(0.5 * m) - math.lgamma(0.5 * (m - 1)) - 0.5 * math.log(math.pi)
     log_scaled = log_share + log_height + torch.log(width * total)
     return log_scaled, 1.0 - deficit, deficit, -kappa * deficit - log_scaled, variance

@@ -92,12 +92,12 @@ def _draw_on_sphere(kappa: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def _draw_by_rejection(kappa: Tensor, m: int, generator: torch.Generator | None) -> Tensor:
-    r"""Rejection from :math:`\tan(\varphi/2) = c \tan(\vartheta/2)`, :math:`\vartheta` that of a
-    uniform point.
+    r"""Rejection from a conformal image of the uniform law.
 
-    The proposal's density is :math:`\propto \sin^{m-2}\varphi\, (s + w)^{-a}` with :math:`a = m - 1`
-    and :math:`c^2 = s/(s+2)`, so a draw is accepted with probability :math:`(q/a)^a e^{a-q}`,
-    :math:`q = \kappa (s + w)`. The best s solves
+    Proposals are :math:`\tan(\varphi/2) = c \tan(\vartheta/2)`, :math:`\vartheta` the polar angle of a
+    uniform point. Their density is :math:`\propto \sin^{m-2}\varphi\, (s + w)^{-a}` with
+    :math:`a = m - 1` and :math:`c^2 = s/(s+2)`, so a draw is accepted with probability
+    :math:`(q/a)^a e^{a-q}`, :math:`q = \kappa (s + w)`. The best s solves
     :math:`2 \kappa s = a + \sqrt{a^2 + 4\kappa^2} - 2\kappa`. Each further round makes four times as
     many tries for what is left, which keeps the rounds few: on a GPU each costs a synchronisation.
     """

@@ -1,6 +1,4 @@
-"""From an analysis to what its report says: the headline in words, the table of numbers, what to keep
-in mind.
-"""
+"""From an analysis to what its report says: headline, table of numbers, what to keep in mind."""
 
 from __future__ import annotations
 

@@ -69,9 +69,7 @@ def write(path: str | os.PathLike[str], content: ReportContent) -> None:
 
 
 def image_uri(figure: Figure) -> str:
-    """A figure as a ``data:`` address: SVG where that is small, else PNG; the same bytes for the same
-    figure.
-    """
+    """A figure as a ``data:`` address, SVG where that is small, else PNG; the same bytes every time."""
     # Without the salt matplotlib names its elements at random.
     with matplotlib.rc_context({"svg.hashsalt": "neuromanifold", "svg.fonttype": "path"}):
         drawing = _saved(figure, format="svg", metadata={"Date": None, "Creator": None})

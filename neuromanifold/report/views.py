@@ -94,8 +94,7 @@ def _preferred(mean: FloatArray, bins: FloatArray, period: float | None) -> Floa
 
 
 def latent_view(latent: xr.DataArray, variable: xr.DataArray, angle: int = 0) -> xr.Dataset:
-    """One latent angle (time[, angle]), radians, beside a task variable (time,), for the samples where
-    both are known.
+    """One latent angle (time[, angle]), radians, beside a task variable (time,), where both are known.
 
     Raises
     ------

@@ -1,6 +1,4 @@
-"""Curvature against a task variable: median and quartiles over the samples in each bin, and how many
-those are.
-"""
+"""Curvature against a task variable: median, quartiles and number of the samples in each bin."""
 
 from __future__ import annotations
 

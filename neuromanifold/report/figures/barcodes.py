@@ -1,5 +1,4 @@
-"""Persistence barcodes: each hole of the point cloud from the distance where it opens to the one where
-it closes.
+"""Persistence barcodes: each hole of a point cloud, from the scale where it opens to where it closes.
 
 A bar counts when it is longer than the longest bar that shuffled units make; that length is drawn as a
 grey band from the birth of the bar it is compared with.
@@ -20,7 +19,7 @@ __all__ = ["barcode", "barcodes"]
 
 _HOLES = {0: "components", 1: "loops", 2: "cavities"}
 _MOST_BARS = 12  # per field and degree; the rest are shorter
-_BAND = "#D9D9D9"
+_BAND = "#C6C6C6"
 
 
 @drawn
@@ -88,7 +87,9 @@ def _longest(bars: xr.Dataset, degree: int, prime: int) -> tuple[np.ndarray, np.
     chosen = bars.isel(bar=np.flatnonzero((bars["degree"] == degree) & (bars["prime"] == prime)))
     birth, death = chosen["birth"].to_numpy(), chosen["death"].to_numpy()
     order = np.argsort(birth - death, kind="stable")[:_MOST_BARS]
-    return birth[order], death[order], chosen["significant"].to_numpy()[order]
+    # An endless bar counts without shuffles: there is always one component.
+    counts = chosen["significant"].to_numpy() | np.isinf(death)
+    return birth[order], death[order], counts[order]
 
 
 def _threshold(bars: xr.Dataset, degree: int) -> float:
@@ -107,8 +108,8 @@ def _last_finite(bars: xr.Dataset) -> float:
 def _legend(ax: Axes, bars: xr.Dataset) -> None:
     share = 100 * (1 - float(bars.attrs.get("alpha", 0.05)))
     handles = [
-        Line2D([], [], color=HIGHLIGHT, linewidth=4, label="longer than shuffles"),
-        Line2D([], [], color=ACCENT, linewidth=4, label="not longer"),
-        Patch(color=_BAND, label=f"{share:g} % of shuffles"),
+        Line2D([], [], color=HIGHLIGHT, linewidth=4, label="counts"),
+        Line2D([], [], color=ACCENT, linewidth=4, label="does not count"),
+        Patch(color=_BAND, label=f"length of {share:g} % of shuffles"),
     ]
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5, handlelength=1.2)

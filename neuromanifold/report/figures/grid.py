@@ -1,6 +1,4 @@
-"""Points of a surface as an image: the flat list of template points folded back into rows and columns
-of angles.
-"""
+"""Points of a surface as an image: a flat list of template points folded into rows and columns of angles."""
 
 from __future__ import annotations
 

@@ -37,15 +37,15 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     window = [_window(x, variable.attrs), _window(y, {"period": 2 * math.pi, **latent.attrs})]
     cells = int(np.clip(math.sqrt(x.size), _FEWEST, _MOST))
     *_, mesh = ax.hist2d(
-        x, y, bins=cells, range=window, cmap=DENSITY_MAP, norm=LogNorm(vmin=0.7), rasterized=True
+        x, y, bins=cells, range=window, cmap=DENSITY_MAP, norm=LogNorm(vmin=0.3), rasterized=True
     )
     for axis, data in ((ax.xaxis, variable), (ax.yaxis, latent)):
         angle_axis(axis, data.attrs.get("units", ""), data.attrs.get("period"))
     name = variable.attrs.get("long_name", "task variable")
     ax.set_xlabel(label(name, variable.attrs.get("units")))
-    shown = plain(latent.attrs.get("long_name", "latent angle"), 20)
+    shown = str(latent.attrs.get("long_name", "latent angle"))
     ax.set_ylabel(label(shown, latent.attrs.get("units", "rad")))
-    ax.set_title(f"{shown[:1].upper()}{shown[1:]} against {plain(name, 26)}")
+    ax.set_title(f"{plain(shown[:1].upper() + shown[1:], 20)} against {plain(name, 26)}")
     bar = ax.figure.colorbar(mesh, ax=ax, label="samples per cell", pad=0.02, format="%g")
     bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     bar.ax.minorticks_off()

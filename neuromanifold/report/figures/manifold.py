@@ -1,6 +1,4 @@
-"""The fitted manifold in the three directions it spreads most, coloured by curvature, over faint data
-points.
-"""
+"""The fitted manifold in the three directions it spreads most, coloured by curvature, over faint data."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Curvature over the template: a curve with its band on the circle, a map that keeps areas on the
-sphere, a square map on the other surfaces.
-"""
+"""Curvature over the template: a curve with its band, an equal-area map of the sphere, or a square."""
 
 from __future__ import annotations
 

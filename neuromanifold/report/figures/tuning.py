@@ -1,6 +1,4 @@
-"""Tuning overview: the mean activity of every unit along an angle, units in the order of their
-preferred angle.
-"""
+"""Tuning overview: mean activity of every unit along an angle, sorted by preferred angle."""
 
 from __future__ import annotations
 
