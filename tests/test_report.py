@@ -101,7 +101,7 @@ def test_figures_draw_on_axes_they_are_given():
     figure = Figure()
     first, second = figure.subplots(1, 2)
     assert figures.curvature_profile(fakes.profile(), ax=first) is first
-    assert figures.curvature_against(fakes.against(), ax=second).get_figure(root=True) is figure
+    assert figures.curvature_against(fakes.against(), ax=second).get_figure() is figure
     cube = Figure().add_subplot(projection="3d")
     view = views.manifold_view(fakes.prepared(fakes.recording())["activity"], fakes.profile())
     assert figures.manifold(view, ax=cube) is cube
@@ -291,6 +291,15 @@ def test_number_of_figures_follows_what_was_reached(pages):
     assert counts == {"circle": 6, "torus": 8, "sphere": 8, "undecided": 2}
     without = report.compose(fakes.analysis("circle"), title="unlabelled")
     assert "along latent angle" in " ".join(ax.get_title("left") for ax in without.figures[-1].figure.axes)
+
+
+def test_a_categorical_variable_is_no_axis():
+    analysis = fakes.analysis("circle")
+    side = xr.DataArray(["left", "right"] * 750, dims="time", attrs={"kind": "categorical"})
+    analysis.recording = analysis.recording.assign(side=side)
+    shown = report.pictures(analysis, "side")
+    assert len(shown) == 5
+    assert "latent angle" in shown[-1].caption
 
 
 def test_caveats_follow_from_the_analysis():

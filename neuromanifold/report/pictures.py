@@ -54,7 +54,8 @@ def pictures(analysis: AnalysisLike, variable: str | None = None) -> tuple[Pictu
         ``profile`` and ``latent`` are None where the topology is undecided: then the barcodes and the
         tuning to ``variable`` are all there is.
     variable : str, optional
-        Task variable of the recording; without it tuning is shown along the latent angle.
+        Task variable of the recording; without it, or where it is categorical, tuning is shown along the
+        latent angle.
     """
     parts: list[Callable[[AnalysisLike, str | None], Iterator[Picture]]] = [
         _curvature,
@@ -64,6 +65,8 @@ def pictures(analysis: AnalysisLike, variable: str | None = None) -> tuple[Pictu
         _barcodes,
         _tuning,
     ]
+    if variable is not None and analysis.recording[variable].attrs.get("kind") == "categorical":
+        variable = None  # labels have no place on an axis of numbers
     return tuple(picture for part in parts for picture in part(analysis, variable))
 
 
@@ -197,4 +200,4 @@ def _tuning(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
 
 
 def _figure(ax: Axes) -> Figure:
-    return cast(Figure, ax.get_figure(root=True))
+    return cast(Figure, ax.get_figure())
