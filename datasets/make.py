@@ -1,7 +1,7 @@
 """Make the recordings in this folder: ``python datasets/make.py [name ...]`` (all by default).
 
-Each is simulated by ``neuromanifold.synthetic`` from the seed given here, so that anyone can make it again, number for
-number, and its true immersion is known (``nm.synthetic.immersion_of``).
+Each is simulated by ``neuromanifold.synthetic`` from the seed given here, so that anyone can make it again,
+number for number, and its true immersion is known (``nm.synthetic.immersion_of``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 import neuromanifold as nm
+from neuromanifold.data.recording import task_variables
 from neuromanifold.storage import write_netcdf
 
 HERE = Path(__file__).parent
@@ -38,10 +39,9 @@ def make(name: str) -> xr.Dataset:
     """Simulate one of the recordings, with task variables rounded to float32 to keep the file small."""
     simulate, settings = RECIPES[name]
     recording = simulate(**settings)
-    for variable in list(recording.data_vars):
-        if recording[variable].dims == ("time",):
-            recording[variable] = recording[variable].astype(np.float32).assign_attrs(recording[variable].attrs)
-    recording["activity"] = recording["activity"].astype(np.uint8).assign_attrs(recording["activity"].attrs)
+    smaller = dict.fromkeys(task_variables(recording), np.float32) | {"activity": np.uint8}
+    for variable, dtype in smaller.items():
+        recording[variable] = recording[variable].astype(dtype, keep_attrs=True)
     title = f"simulated recording '{name}' of neuromanifold, made by datasets/make.py"
     return recording.assign_attrs(title=title, license="CC0-1.0")
 

@@ -153,7 +153,14 @@ def test_objects_in_memory_load_as_well():
     np.testing.assert_array_equal(from_dataset["activity"], COUNTS)
     assert list(from_dataset["unit"].to_numpy()) == ["a", "b", "c"]
     array = dataset()["counts"].assign_coords(heading_rad=("time", HEADING))
-    np.testing.assert_array_equal(load(array)["heading_rad"], HEADING)
+    from_array = load(array, variables={"heading_rad": {"units": "rad"}}, bin_size=0.1)
+    assert from_array.sizes == {"time": N // 2, "unit": D}
+    np.testing.assert_array_equal(np.unique(from_array["interval"]), [1, 2])
+    laid_out = xr.Dataset(
+        {"activity": (("time", "unit"), COUNTS)}, attrs={"sampling_period": 0.05, "animal": "m"}
+    )
+    assert load(laid_out, interval=TRIAL).attrs["animal"] == "m"
+    assert load(laid_out, interval=TRIAL).attrs["sampling_period"] == 0.05
 
 
 def test_texts_of_a_file_become_attributes(tmp_path):

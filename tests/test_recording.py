@@ -163,7 +163,12 @@ def test_stated_units_win_over_the_name():
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [(np.arange(8) % 3, "counts"), (np.arange(8) / 3, "continuous"), (-np.arange(8), "continuous")],
+    [
+        (np.arange(8) % 3, "counts"),
+        (np.arange(8) % 3 == 1, "counts"),
+        (np.arange(8) / 3, "continuous"),
+        (-np.arange(8), "continuous"),
+    ],
 )
 def test_kind_of_activity_is_inferred(values, kind):
     with pytest.warns(InferenceWarning, match=f"activity: {kind}"):

@@ -146,8 +146,8 @@ def activity_meaning(name: str, values: npt.NDArray[Any], units: str | None = No
     """Kind and units of activity: counts are whole and non-negative, a rate is said to be one."""
     if (units or "").lower() == "hz" or _RATE_NAME.search(name):
         return Meaning("rate", "Hz", None, "its name or units say so")
-    if values.size and values.dtype.kind in "iuf" and (_COUNT_NAME.search(name) or values.dtype.kind in "iu"):
-        sample = values[:: max(1, len(values) // 10_000)]
+    if values.dtype.kind in "iub" or (values.dtype.kind == "f" and _COUNT_NAME.search(name)):
+        sample = values[:: max(1, len(values) // 10_000)].astype(np.float64)
         if np.all(sample >= 0) and np.all(sample == np.floor(sample)):
             return Meaning("counts", units or "spikes/bin", None, "whole non-negative numbers")
     return Meaning("continuous", units or "a.u.", None, "not counts by name or type")

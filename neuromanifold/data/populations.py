@@ -128,7 +128,7 @@ def grid_cells(
     path = foraging(n_times, bin_size, side, mean_speed, generator)
     directions = orientation + np.array([0.0, np.pi / 3])
     lattice = spacing * np.stack([np.cos(directions), np.sin(directions)])
-    phases = np.mod(2 * np.pi * path @ np.linalg.inv(lattice), 2 * np.pi)
+    phases = np.mod(2 * np.pi * path @ np.linalg.inv(lattice).T, 2 * np.pi)
     preferred = _even_on_torus(n_units, generator)
     tuning = _tuning(preferred, peak_rate, baseline_rate, concentration, heterogeneity, generator)
     variables: dict[str, Any] = {

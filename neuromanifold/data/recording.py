@@ -36,7 +36,7 @@ from neuromanifold.data.completion import complete
 from neuromanifold.data.faults import structure_faults, value_faults
 from neuromanifold.data.inference import warn
 
-__all__ = ["Arrays", "as_recording", "check", "task_variables", "to_arrays"]
+__all__ = ["Arrays", "as_recording", "check", "label_dims", "task_variables", "to_arrays"]
 
 
 class Arrays(NamedTuple):
@@ -108,7 +108,7 @@ def as_recording(
 
 def _activity(values: Any) -> xr.DataArray:
     if isinstance(values, xr.DataArray):
-        return _labelled_activity(values)
+        return label_dims(values)
     if isinstance(values, pd.DataFrame):
         coords = {"unit": [str(name) for name in values.columns]}
         return xr.DataArray(values.to_numpy(), dims=("time", "unit"), coords=coords)
@@ -118,7 +118,14 @@ def _activity(values: Any) -> xr.DataArray:
     return xr.DataArray(array, dims=("time", "unit"))
 
 
-def _labelled_activity(values: xr.DataArray) -> xr.DataArray:
+def label_dims(values: xr.DataArray) -> xr.DataArray:
+    """Activity with its dimensions called ``time`` (the one called so, or the first) and ``unit``.
+
+    Raises
+    ------
+    RecordingError
+        If it does not have two dimensions.
+    """
     if values.ndim != 2:
         raise RecordingError(f"activity has dims {values.dims}; it must have two: time and unit")
     first = "time" if "time" in values.dims else values.dims[0]

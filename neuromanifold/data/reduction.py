@@ -110,4 +110,4 @@ def _within_intervals(X: npt.NDArray[Any], groups: npt.NDArray[Any]) -> FloatArr
 def _spectrum(X: FloatArray) -> FloatArray:
     """Eigenvalues of the covariance of centred data, largest first, min(n, d) of them."""
     gram = X.T @ X if X.shape[1] <= X.shape[0] else X @ X.T
-    return np.linalg.eigvalsh(gram / len(X))[::-1]
+    return np.asarray(np.linalg.eigvalsh(gram / len(X))[::-1], dtype=np.float64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from neuromanifold.data.readers.hdf5 import read_hdf5
 from neuromanifold.data.readers.matlab import read_matlab
 from neuromanifold.data.readers.netcdf import dataset_entries, open_netcdf, read_netcdf
 from neuromanifold.data.readers.npz import read_npz
-from neuromanifold.data.readers.roles import Listing, listing, with_spike_pairs
+from neuromanifold.data.readers.roles import Listing, listing, role_of, with_spike_pairs
 from neuromanifold.data.readers.table import read_table
-from neuromanifold.data.recording import as_recording, check
+from neuromanifold.data.recording import check, label_dims
 from neuromanifold.storage import existing_file
 
 __all__ = ["READERS", "Listing", "inspect", "load"]
@@ -115,24 +116,26 @@ def _reader(path: Path) -> Callable[[Path], list[Entry]]:
 
 
 def _from_dataarray(activity: xr.DataArray, choice: Choice) -> xr.Dataset:
-    if choice.activity is not None or isinstance(choice.interval, str):
-        raise InputError("a DataArray is the activity itself: leave activity out, give interval as an array")
-    along = [str(name) for name in activity.coords if activity[name].dims == activity.dims[:1]]
-    extra = [name for name in along if name not in ("time", "interval", *activity.dims)]
-    named = activity.drop_vars(extra)
-    variables = {name: activity[name] for name in (choice.variables or extra)}
-    recording = as_recording(
-        named, variables, sampling_period=choice.sampling_period, time=choice.time, interval=choice.interval
-    )
-    return recording if choice.bin_size is None else rebin(recording, choice.bin_size)
+    """A DataArray is the activity itself, and its other coordinates along time are task variables."""
+    if choice.activity is not None:
+        raise InputError("a DataArray is the activity itself: leave activity out")
+    labelled = label_dims(activity)
+    extra = [name for name in labelled.coords if name not in ("time", "unit", "interval")]
+    along = [name for name in extra if labelled[name].dims == ("time",)]
+    return _from_dataset(labelled.to_dataset(name="activity").reset_coords(along), "the DataArray", choice)
 
 
 def _from_dataset(dataset: xr.Dataset, source: str, choice: Choice) -> xr.Dataset:
     """A Dataset that is laid out as a recording is taken whole; any other is searched for one."""
+    entries = dataset_entries(dataset)
     laid_out = "activity" in dataset.data_vars and set(dataset["activity"].dims) == {"time", "unit"}
+    other_trials = "interval" not in dataset.coords and any(role_of(entry) == "interval" for entry in entries)
     clock = (choice.time, choice.interval, choice.sampling_period, choice.time_scale)
-    if not laid_out or choice.activity not in (None, "activity") or any(given is not None for given in clock):
-        return assemble(source, dataset_entries(dataset), choice)
+    said = choice.activity not in (None, "activity") or any(given is not None for given in clock)
+    if not laid_out or other_trials or said:
+        stated = choice.sampling_period or dataset.attrs.get("sampling_period")
+        found = assemble(source, entries, replace(choice, sampling_period=stated))
+        return found.assign_attrs({**dataset.attrs, **found.attrs})
     names = choice.variables
     if names is not None:
         dataset = _with_variables(dataset, source, [names] if isinstance(names, str) else names)
