@@ -137,8 +137,9 @@ def _latent(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
     if analysis.latent is None or variable is None:
         return
     latent, task = xr.align(analysis.latent, analysis.recording[variable], join="inner")
+    colatitude = str(analysis.topology.template_) in {"sphere", "projective"}
     for angle in range(latent.sizes.get("angle", 1)):
-        view = latent_view(latent, task, angle)
+        view = latent_view(latent, task, angle, None if angle == 0 and colatitude else 2 * math.pi)
         name, shown = view["variable"].attrs["long_name"], view["latent"].attrs["long_name"]
         yield Picture(
             _figure(figures.latent_against(view)),

@@ -93,8 +93,19 @@ def _preferred(mean: FloatArray, bins: FloatArray, period: float | None) -> Floa
     return bins[0] + np.mod(phase - bins[0], period)
 
 
-def latent_view(latent: xr.DataArray, variable: xr.DataArray, angle: int = 0) -> xr.Dataset:
+def latent_view(
+    latent: xr.DataArray, variable: xr.DataArray, angle: int = 0, period: float | None = 2 * math.pi
+) -> xr.Dataset:
     """One latent angle (time[, angle]), radians, beside a task variable (time,), where both are known.
+
+    Parameters
+    ----------
+    latent : DataArray (time[, angle])
+    variable : DataArray (time,)
+    angle : int
+        Which latent angle.
+    period : float or None
+        Of that angle; None for one that does not go round, a colatitude.
 
     Raises
     ------
@@ -109,9 +120,10 @@ def latent_view(latent: xr.DataArray, variable: xr.DataArray, angle: int = 0) ->
         )
     known = np.isfinite(x) & np.isfinite(y)
     symbol = "latent angle" if column.ndim == latent.ndim else f"latent angle {'θφψ'[angle]}"
+    turn = {} if period is None else {"period": period}
     return xr.Dataset(
         {
-            "latent": ("sample", y[known], {"long_name": symbol, "units": "rad", "period": 2 * math.pi}),
+            "latent": ("sample", y[known], {"long_name": symbol, "units": "rad", **turn}),
             "variable": ("sample", x[known], {"long_name": variable.name or "variable", **variable.attrs}),
         }
     )

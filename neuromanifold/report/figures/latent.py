@@ -25,7 +25,7 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     view : Dataset
-        ``latent`` (sample), radians, and ``variable`` (sample) with attrs ``long_name``, ``units`` and, where
+        ``latent`` (sample) and ``variable`` (sample), both with attrs ``long_name``, ``units`` and, where
         circular, ``period``; NaN is left out. See :func:`neuromanifold.report.views.latent_view`.
     ax : Axes, optional
         Where to draw; a new figure otherwise.
@@ -34,7 +34,7 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     variable, latent = view["variable"], view["latent"]
     known = np.isfinite(variable.to_numpy()) & np.isfinite(latent.to_numpy())
     x, y = variable.to_numpy()[known], latent.to_numpy()[known]
-    window = [_window(x, variable.attrs), _window(y, {"period": 2 * math.pi, **latent.attrs})]
+    window = [_window(x, variable.attrs), _window(y, latent.attrs)]
     cells = int(np.clip(math.sqrt(x.size), _FEWEST, _MOST))
     *_, mesh = ax.hist2d(
         x, y, bins=cells, range=window, cmap=DENSITY_MAP, norm=LogNorm(vmin=0.3), rasterized=True
@@ -49,6 +49,7 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     bar = ax.figure.colorbar(mesh, ax=ax, label="samples per cell", pad=0.02, format="%g")
     bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     bar.ax.minorticks_off()
+    bar.ax.set_ylim(bottom=1.0)
     return ax
 
 
