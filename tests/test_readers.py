@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy.io import savemat
+from scipy import sparse
+from scipy.io import loadmat, savemat
 
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError, NotEnoughDataError
 from neuromanifold.data.intervals import interval_slices
 from neuromanifold.data.readers import READERS, inspect, load
+from neuromanifold.data.readers.matlab5 import matlab5_variables
 from neuromanifold.data.readers.spikes import align, bin_spikes
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.storage import write_netcdf
@@ -161,6 +163,32 @@ def test_objects_in_memory_load_as_well():
     )
     assert load(laid_out, interval=TRIAL).attrs["animal"] == "m"
     assert load(laid_out, interval=TRIAL).attrs["sampling_period"] == 0.05
+
+
+MATLAB_VALUES = {
+    "matrix": np.arange(12.0).reshape(3, 4),
+    "cube": np.arange(24, dtype=np.int16).reshape(2, 3, 4),
+    "flags": np.array([[True, False]]),
+    "text": "größe",
+    "wave": np.array([[1 + 2j, 3j]]),
+    "empty": np.zeros((0, 3)),
+    "big": np.array([[2**63]], dtype=np.uint64),
+    "sparse": sparse.random(20, 15, density=0.1, random_state=0, format="csc"),
+    "session": {"rate": 20.0, "inner": {"x": np.arange(3.0)[None], "name": "a"}},
+}
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_matlab_values_are_those_scipy_reads(compressed, tmp_path):
+    savemat(tmp_path / "v.mat", MATLAB_VALUES, do_compression=compressed)
+    found, expected = dict(matlab5_variables(tmp_path / "v.mat")), loadmat(tmp_path / "v.mat")
+    for name in ("matrix", "cube", "flags", "wave", "empty", "big"):
+        np.testing.assert_array_equal(found[name], expected[name])
+        assert found[name].dtype == expected[name].dtype or name == "flags", "scipy gives logicals as uint8"
+    np.testing.assert_array_equal(found["sparse"], expected["sparse"].toarray())
+    assert found["text"] == expected["text"][0] == "größe"
+    assert found["session"]["inner"]["name"] == "a"
+    np.testing.assert_array_equal(found["session"]["inner"]["x"], np.arange(3.0)[None])
 
 
 def test_texts_of_a_file_become_attributes(tmp_path):
@@ -464,6 +492,12 @@ def virtual(path):
         file.create_virtual_dataset("activity", layout)
 
 
+def circular_groups(path):
+    with h5py.File(path, "w") as file:
+        group = file.create_group("a")
+        group["b"] = group
+
+
 def truncated(write):
     def cut(path):
         write(path)
@@ -499,6 +533,7 @@ BROKEN = {
     "external link": ("x.h5", external_link, "links to another file"),
     "external link in netCDF": ("x.nc", external_link, "links to another file"),
     "nested external link in mat": ("x.mat", nested_external_link, "links to another file"),
+    "circular groups": ("x.h5", circular_groups, "has another name too"),
     "external storage": ("x.h5", external_storage, "in another file"),
     "virtual dataset": ("x.h5", virtual, "in another file"),
     "not UTF-8": ("x.csv", content("time,Größe\n1,2\n".encode("latin-1")), "not UTF-8"),

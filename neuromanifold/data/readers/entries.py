@@ -17,12 +17,16 @@ import numpy as np
 
 from neuromanifold._errors import FileFormatError, InputError
 
-__all__ = ["Entry", "array_entry", "flatten", "guard_expansion", "ragged_entry", "readable"]
+__all__ = ["Entry", "Malformed", "array_entry", "flatten", "guard_expansion", "ragged_entry", "readable"]
 
 # A compressed entry may unpack to this many bytes freely, and to more only while it grows less than this many
 # times: spike counts, mostly zeros, compress by less than 100, a zip bomb by 1000.
 _FREE_BYTES = 2**28
 _MAX_EXPANSION = 200
+
+
+class Malformed(ValueError):
+    """What a reader finds wrong with a file; :func:`readable` adds which file it is."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +118,10 @@ def guard_expansion(what: str, declared: int, stored: int) -> None:
 
     Raises
     ------
-    FileFormatError
+    Malformed
     """
     if declared > _FREE_BYTES and declared > _MAX_EXPANSION * max(stored, 1):
-        raise FileFormatError(
+        raise Malformed(
             f"{what} claims {declared / 2**30:.1f} GiB from {stored} stored bytes: refused. If you trust it, "
             "unpack it yourself and save it uncompressed"
         )
@@ -128,6 +132,8 @@ def readable(path: str | os.PathLike[str], format_name: str) -> Iterator[None]:
     """Turn whatever a parser raises on a broken file into one FileFormatError that names the file."""
     try:
         yield
+    except Malformed as error:
+        raise FileFormatError(f"{path}: {error}") from error
     except (FileFormatError, InputError):
         raise
     # Parsers of four libraries meet arbitrary bytes here and raise a dozen types of error.

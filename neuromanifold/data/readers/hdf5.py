@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, flatten, guard_expansion, readable
+from neuromanifold.data.readers.entries import Entry, Malformed, flatten, guard_expansion, readable
 from neuromanifold.storage import existing_file
 
 __all__ = ["hdf5_entries", "is_hdf5", "read_hdf5", "refuse_outside_links"]
@@ -53,9 +53,7 @@ def hdf5_entries(path: Path) -> list[Entry]:
     """Entries of a file known to be HDF5, links and sizes checked first."""
     refuse_outside_links(path)
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
-        return [
-            entry for name in file if not name.startswith("#") for entry in _entries(path, name, file[name])
-        ]
+        return [entry for name, item in _own(file) for entry in _entries(path, name, item)]
 
 
 def refuse_outside_links(path: Path) -> None:
@@ -67,28 +65,38 @@ def refuse_outside_links(path: Path) -> None:
     FileFormatError
     """
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
-        for where, link in _links(file):
+        for where, link in _links(file["/"]):
             if isinstance(link, h5py.ExternalLink):
-                raise FileFormatError(f"{path}: {where!r} links to another file ({link.filename}): refused")
+                raise Malformed(f"{where!r} links to another file ({link.filename}): refused")
             item = file[where] if isinstance(link, h5py.HardLink) else None
             if isinstance(item, h5py.Dataset):
                 if item.external or item.is_virtual:
-                    raise FileFormatError(f"{path}: {where!r} keeps its values in another file: refused")
+                    raise Malformed(f"{where!r} keeps its values in another file: refused")
                 stored = item.id.get_storage_size()
                 guard_expansion(
                     f"{path}: {where!r}", item.size * item.dtype.itemsize if item.size else 0, stored
                 )
 
 
-def _links(group: h5py.Group, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    if depth > 32:
-        raise FileFormatError("groups are nested more than 32 deep: refused")
+def _links(group: h5py.Group, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """Path and link of everything below a group; a group under two names would make the walk endless."""
+    seen = set() if seen is None else seen
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen:
+        raise Malformed(f"{prefix or '/'!r} is a group that has another name too: refused")
+    seen.add(address)
     for name in group:
-        where = f"{prefix}/{name}"
-        link = group.get(name, getlink=True)
+        where, link = f"{prefix}/{name}", group.get(name, getlink=True)
         yield where, link
         if isinstance(link, h5py.HardLink) and group.get(name, getclass=True) is h5py.Group:
-            yield from _links(group[name], where, depth + 1)
+            yield from _links(group[name], where, seen)
+
+
+def _own(group: h5py.Group) -> Iterator[tuple[str, Any]]:
+    """Names and items of a group, soft links and MATLAB's own (``#refs#``) left out."""
+    for name in group:
+        if not name.startswith("#") and isinstance(group.get(name, getlink=True), h5py.HardLink):
+            yield name, group[name]
 
 
 def _entries(path: Path, name: str, item: Any) -> Iterator[Entry]:
@@ -103,8 +111,8 @@ def _entries(path: Path, name: str, item: Any) -> Iterator[Entry]:
 
 
 def _group(path: Path, name: str, group: h5py.Group) -> Iterator[Entry]:
-    for key in group:
-        yield from _entries(path, f"{name}.{key}", group[key])
+    for key, item in _own(group):
+        yield from _entries(path, f"{name}.{key}", item)
 
 
 def _read(path: Path, name: str) -> npt.NDArray[Any]:
@@ -120,7 +128,7 @@ def _array(dataset: h5py.Dataset) -> npt.NDArray[Any]:
 def _value(item: Any) -> Any:
     """A MATLAB value, or a dataset of texts, as dicts, lists, texts and arrays."""
     if isinstance(item, h5py.Group):
-        return {key: _value(item[key]) for key in item}
+        return {key: _value(inner) for key, inner in _own(item)}
     if "MATLAB_empty" in item.attrs or item.shape is None:
         return np.zeros(0)
     if item.dtype == h5py.ref_dtype:

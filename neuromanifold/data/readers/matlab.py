@@ -1,13 +1,13 @@
-"""MATLAB files (.mat): version 5 (and 4) through scipy, version 7.3 as the HDF5 file that it is."""
+"""MATLAB files (.mat): version 5 to 7, and version 7.3 as the HDF5 file that it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from scipy.io import loadmat, whosmat
-
+from neuromanifold._errors import FileFormatError
 from neuromanifold.data.readers.entries import Entry, flatten, readable
 from neuromanifold.data.readers.hdf5 import hdf5_entries, is_hdf5
+from neuromanifold.data.readers.matlab5 import BIG, LITTLE, matlab5_variables
 from neuromanifold.storage import existing_file
 
 __all__ = ["read_matlab"]
@@ -19,15 +19,14 @@ def read_matlab(path: Path) -> list[Entry]:
     Raises
     ------
     FileFormatError
-        If it is missing, damaged, or refers to other files.
+        If it is missing, damaged, of version 4, or refers to other files.
     """
     existing_file(path)
     if is_hdf5(path):
         return hdf5_entries(path)
+    with path.open("rb") as stream:
+        version = stream.read(128)[124:]
+    if version not in (LITTLE, BIG):
+        raise FileFormatError(f"{path} is not a MATLAB file of version 5 to 7.3: save it again with -v7")
     with readable(path, "MATLAB"):
-        # whosmat reads headers alone, so that a damaged file is refused before anything is unpacked.
-        names = [name for name, _, _ in whosmat(path)]
-        content = loadmat(
-            path, variable_names=names, simplify_cells=True, verify_compressed_data_integrity=True
-        )
-        return [entry for name in names for entry in flatten(name, content[name])]
+        return [entry for name, value in matlab5_variables(path) if name for entry in flatten(name, value)]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, guard_expansion, readable
+from neuromanifold.data.readers.entries import Entry, Malformed, guard_expansion, readable
 from neuromanifold.storage import existing_file
 
 __all__ = ["read_npz"]
@@ -35,19 +35,19 @@ def read_npz(path: Path) -> list[Entry]:
 
 def _entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     name = info.filename.removesuffix(".npy")
-    guard_expansion(f"{path}: {name!r}", info.file_size, info.compress_size)
+    guard_expansion(repr(name), info.file_size, info.compress_size)
     with archive.open(info) as stream:
         version = np.lib.format.read_magic(stream)
         if version not in _HEADERS:
-            raise FileFormatError(f"{path}: {name!r} has .npy version {version}; known are 1.0 and 2.0")
+            raise Malformed(f"{name!r} has .npy version {version}; known are 1.0 and 2.0")
         shape, _, dtype = _HEADERS[version](stream)
         header = stream.tell()
     if dtype.hasobject:
         return Entry(name, tuple(shape), "V", partial(_refuse_objects, path, name))
     expected = header + int(np.prod(shape, dtype=object)) * dtype.itemsize
     if expected != info.file_size:
-        raise FileFormatError(
-            f"{path}: {name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}"
+        raise Malformed(
+            f"{name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}"
         )
     return Entry(name, tuple(shape), dtype.str, partial(_read, path, name))
 
