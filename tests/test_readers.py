@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
@@ -443,14 +444,14 @@ def bomb(path):
     """An .npy of zeros that unpacks to a thousand times its size."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": (600, 2**20)}
+        header, {"descr": "|u1", "fortran_order": False, "shape": (300, 2**20)}
     )
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("activity.npy", "w") as stream,
     ):
         stream.write(header.getvalue())
-        for _ in range(600):
+        for _ in range(300):
             stream.write(bytes(2**20))
 
 
@@ -527,7 +528,7 @@ BROKEN = {
     },
     "a pickle as npz": ("x.npz", content(pickle.dumps([1, 2])), "does not begin with"),
     "objects in npz": ("x.npz", object_npz, "pickled Python objects"),
-    "zip bomb": ("x.npz", bomb, "claims 0.6 GiB"),
+    "zip bomb": ("x.npz", bomb, "claims 0.3 GiB"),
     "lying header": ("x.npz", lying_header, "claims shape"),
     "huge claim in HDF5": ("x.h5", huge_hdf5, "claims 74.5 GiB"),
     "external link": ("x.h5", external_link, "links to another file"),
@@ -551,6 +552,22 @@ def test_broken_files_are_one_clear_error(case, tmp_path, monkeypatch):
     with pytest.raises(FileFormatError, match=message):
         load(tmp_path / name, activity="activity" if "objects" in case else None)
     assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize("suffix", [".npz", "5.mat", "struct.mat", ".csv", "3.nc"])
+def test_damaged_files_load_or_are_refused(suffix, tmp_path):
+    """Bytes changed at random never crash a reader. (HDF5 is left out: damage can hang its own library.)"""
+    path = tmp_path / f"r{suffix}"
+    FORMATS[suffix](path)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for at in rng.integers(0, len(whole), size=rng.integers(1, 20)):
+            damaged[at] = rng.choice([0, 255, rng.integers(256)])
+        path.write_bytes(damaged)
+        with contextlib.suppress(FileFormatError, InputError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            to_arrays(load(path))
 
 
 def test_hostile_names_are_only_names(tmp_path):

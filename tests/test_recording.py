@@ -239,8 +239,8 @@ def test_labels_of_another_length_are_refused():
 
 
 def test_a_dataset_takes_no_second_statement():
-    with pytest.raises(InputError, match="states its own sampling_period"):
-        as_recording(recording(), sampling_period=0.1)
+    with pytest.raises(InputError, match="states its own sampling_period, kind"):
+        as_recording(recording(), sampling_period=0.1, kind="counts")
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, lambda x: xr.DataArray(x, dims=("t", "cell")), np.asarray])

@@ -45,17 +45,11 @@ def complete(recording: xr.Dataset) -> Completed:
 
 
 def _complete_clock(recording: xr.Dataset, notes: list[str]) -> tuple[xr.Dataset, list[str]]:
-    n, stated = recording.sizes["time"], recording.attrs.get("sampling_period")
+    stated = recording.attrs.get("sampling_period")
     if stated is not None and not 0 < float(stated) < np.inf:
         return recording, [f"sampling_period is {stated}; it must be a positive number of seconds"]
     labels, faults = _interval_labels(recording, notes)
-    if "time" in recording.coords:
-        times = _seconds(recording["time"].to_numpy(), notes)
-        times = _laid_out(times, labels, stated, notes)
-    else:
-        if stated is None:
-            notes.append("no time and no sampling_period: samples are taken to be 1 s apart")
-        times = (np.arange(n) + 0.5) * float(stated or 1.0)
+    times = _times(recording, labels, stated, notes)
     faults = [*faults, *time_faults(times)]
     if faults:
         return recording, faults
@@ -70,6 +64,17 @@ def _complete_clock(recording: xr.Dataset, notes: list[str]) -> tuple[xr.Dataset
     completed = recording.assign_coords(clock)
     completed.attrs["sampling_period"] = period
     return completed, faults
+
+
+def _times(
+    recording: xr.Dataset, labels: npt.NDArray[Any], stated: Any, notes: list[str]
+) -> npt.NDArray[Any]:
+    """Time stamps as given, in seconds; without any, bin centres from zero."""
+    if "time" in recording.coords:
+        return _laid_out(_seconds(recording["time"].to_numpy(), notes), labels, stated, notes)
+    if stated is None:
+        notes.append("no time and no sampling_period: samples are taken to be 1 s apart")
+    return (np.arange(recording.sizes["time"]) + 0.5) * float(stated or 1.0)
 
 
 def _interval_labels(recording: xr.Dataset, notes: list[str]) -> tuple[npt.NDArray[Any], list[str]]:

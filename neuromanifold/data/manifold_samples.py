@@ -20,6 +20,7 @@ from neuromanifold._random import numpy_generator
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.data.recording import check
 from neuromanifold.data.shapes import SHAPES
+from neuromanifold.manifolds import resolve
 
 __all__ = ["circle", "sphere", "torus"]
 
@@ -126,16 +127,10 @@ def _recorded(
     settings: dict[str, Any],
     random_state: RandomState,
 ) -> xr.Dataset:
-    if settings["distortion"] not in _DISTORTIONS[shape]:
-        raise InputError(
-            f"distortion of the {shape} is {settings['distortion']!r}; allowed are "
-            f"{', '.join(map(repr, _DISTORTIONS[shape]))}"
-        )
-    if not 0 <= settings["noise_var"] < np.inf or not 0 < settings["radius"] < np.inf:
-        raise InputError("noise_var must be at least 0 and radius positive, both finite")
+    _check_settings(shape, settings)
     generator = numpy_generator(random_state)
     angles = generator.permutation(angles, axis=0)
-    z = torch.as_tensor(_embedded(shape, angles))
+    z = resolve(shape).embed(torch.as_tensor(angles))
     x = settings["radius"] * SHAPES[shape](z, settings["amplitude"], settings["distortion"]).numpy()
     _at_least("n_units", n_units, x.shape[1])
     frame = _random_frame(n_units, x.shape[1], generator)
@@ -146,20 +141,18 @@ def _recorded(
         recording[name] = ("time", angles[:, column], attrs)
     recording["frame"] = (("unit", "axis"), frame)
     seed = int(random_state) if isinstance(random_state, (int, np.integer)) else None
-    recording.attrs["sampling_period"] = 1.0
-    recording.attrs["synthetic"] = json.dumps(
-        {"shape": shape, "template": shape, **settings, "random_state": seed}
-    )
-    return check(recording)
+    about = {"shape": shape, "template": shape, **settings, "random_state": seed}
+    return check(recording.assign_attrs(sampling_period=1.0, synthetic=json.dumps(about)))
 
 
-def _embedded(shape: str, angles: FloatArray) -> FloatArray:
-    """Template points of intrinsic angles (n, k)."""
-    if shape == "sphere":
-        colatitude, longitude = angles.T
-        ring = np.sin(colatitude)
-        return np.stack([ring * np.cos(longitude), ring * np.sin(longitude), np.cos(colatitude)], axis=1)
-    return np.concatenate([f(column)[:, None] for column in angles.T for f in (np.cos, np.sin)], axis=1)
+def _check_settings(shape: str, settings: dict[str, Any]) -> None:
+    given, allowed = settings["distortion"], _DISTORTIONS[shape]
+    if given not in allowed:
+        raise InputError(
+            f"distortion of the {shape} is {given!r}; allowed are {', '.join(map(repr, allowed))}"
+        )
+    if not 0 <= settings["noise_var"] < np.inf or not 0 < settings["radius"] < np.inf:
+        raise InputError("noise_var must be at least 0 and radius positive, both finite")
 
 
 def _random_frame(n_units: int, n_axes: int, generator: np.random.Generator) -> FloatArray:

@@ -21,6 +21,7 @@ from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.data.behaviour import foraging, head_turning, track_running
 from neuromanifold.data.recording import check
 from neuromanifold.data.tuning import rates
+from neuromanifold.manifolds import resolve
 
 __all__ = ["grid_cells", "head_direction_cells", "place_cells"]
 
@@ -183,9 +184,9 @@ def _spiking(
     about: dict[str, Any],
     generator: np.random.Generator,
 ) -> xr.Dataset:
-    z = np.concatenate([f(column)[:, None] for column in angles.T for f in (np.cos, np.sin)], axis=1)
+    z = resolve(about["template"]).embed(torch.as_tensor(angles))
     parameters = [torch.as_tensor(values) for values in tuning.values()]
-    expected = rates(torch.as_tensor(z), about["template"], *parameters).numpy() * bin_size
+    expected = rates(z, about["template"], *parameters).numpy() * bin_size
     counts = generator.poisson(expected).astype(np.uint16)
     recording = xr.Dataset(
         {"activity": (("time", "unit"), counts, {"kind": "counts", "units": "spikes/bin"})}

@@ -81,29 +81,28 @@ def as_recording(
     RecordingError
         Naming every fault, and what to do about it.
     """
+    along_time = {"time": time, "interval": interval}
+    stated = {"kind": kind, "units": units}
     if isinstance(activity, xr.Dataset):
-        given = {
-            "variables": variables,
-            "sampling_period": sampling_period,
-            "time": time,
-            "interval": interval,
-        }
-        named = [name for name, value in given.items() if value is not None]
-        if named:
-            raise InputError(f"a Dataset states its own {', '.join(named)}: assign them there")
+        _refuse(variables=variables, sampling_period=sampling_period, **along_time, **stated)
         return check(activity)
     recording = xr.Dataset({"activity": _activity(activity)})
     n = recording.sizes["time"]
     for name, values in (variables or {}).items():
         recording[name] = _along_time(name, values, n)
-    for name, values in {"time": time, "interval": interval}.items():
+    for name, values in along_time.items():
         if values is not None:
             recording = recording.assign_coords({name: _along_time(name, values, n)})
     if sampling_period is not None:
         recording.attrs["sampling_period"] = float(sampling_period)
-    stated = {"kind": kind, "units": units}
     recording["activity"].attrs.update({key: value for key, value in stated.items() if value is not None})
     return check(recording)
+
+
+def _refuse(**given: Any) -> None:
+    named = ", ".join(name for name, value in given.items() if value is not None)
+    if named:
+        raise InputError(f"a Dataset states its own {named}: assign them there")
 
 
 def _activity(values: Any) -> xr.DataArray:

@@ -160,9 +160,7 @@ def _columns(entry: Entry, values: npt.NDArray[Any], n: int, choice: Choice) -> 
 
 def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset:
     if choice.bin_size is None:
-        raise contents.error(
-            f"{entry.name!r} are spike times: say how wide bins are, bin_size=0.05 (seconds)"
-        )
+        raise contents.error(f"{entry.name!r} are spike times: say how wide bins are, bin_size=0.05 (s)")
     trains = entry.read() if entry.ragged else [np.ravel(entry.read())]
     scale = spike_scale(contents, entry, trains, choice)
     epochs, labels = interval_of(contents, choice, -1)
@@ -171,22 +169,29 @@ def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
     binned = bin_spikes(
         [np.asarray(train, dtype=np.float64) * scale for train in trains], choice.bin_size, epochs
     )
-    variables = {}
-    for variable in _chosen_with_clock(contents, entry, choice):
-        clock = behaviour_clock(contents, variable, choice)
-        for name, column in _columns(variable, np.asarray(variable.read()), len(clock), choice).items():
-            variables[name] = _aligned(name, column, clock, binned.times)
     names = entry.attrs.get("units")
     activity = xr.DataArray(
         binned.counts, dims=("time", "unit"), attrs={"kind": "counts", "units": "spikes/bin"}
     )
     return as_recording(
         activity.assign_coords(unit=[str(name) for name in names or range(len(trains))]),
-        variables,
+        _aligned_variables(contents, entry, choice, binned.times),
         sampling_period=choice.bin_size,
         time=binned.times,
         interval=binned.interval,
     )
+
+
+def _aligned_variables(
+    contents: Contents, activity: Entry, choice: Choice, centres: FloatArray
+) -> dict[str, xr.DataArray]:
+    """Behaviour that has a clock, at the centres of the bins."""
+    aligned = {}
+    for entry in _chosen_with_clock(contents, activity, choice):
+        clock = behaviour_clock(contents, entry, choice)
+        for name, column in _columns(entry, np.asarray(entry.read()), len(clock), choice).items():
+            aligned[name] = _aligned(name, column, clock, centres)
+    return aligned
 
 
 def _chosen_with_clock(contents: Contents, activity: Entry, choice: Choice) -> list[Entry]:
