@@ -9,16 +9,29 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError
 
-__all__ = ["atomic_path", "existing_file", "read_json", "write_json", "write_netcdf", "write_text"]
+__all__ = [
+    "atomic_path",
+    "existing_file",
+    "read_arrays",
+    "write_arrays",
+    "write_json",
+    "write_netcdf",
+    "write_text",
+]
+
+ZIP_MAGIC = b"PK\x03\x04"
 
 
 @contextmanager
@@ -62,15 +75,20 @@ def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def write_netcdf(path: str | os.PathLike[str], dataset: xr.Dataset) -> None:
-    """Write a Dataset as netCDF4 (h5netcdf), atomically and compressed."""
-    encoding = {
+def write_netcdf(path: str | os.PathLike[str], content: xr.Dataset | Mapping[str, xr.Dataset]) -> None:
+    """Write a Dataset, or several as groups by name ("/" is the root), as netCDF4 (h5netcdf), atomically and compressed."""
+    groups = {"/": content} if isinstance(content, xr.Dataset) else dict(content)
+    encoding = {("/" + name).replace("//", "/"): _compression(dataset) for name, dataset in groups.items()}
+    with atomic_path(path) as temporary:
+        xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def _compression(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
+    return {
         str(name): {"zlib": True, "complevel": 4}
         for name, variable in dataset.variables.items()
         if variable.dtype.kind in "fiub" and variable.ndim > 0
     }
-    with atomic_path(path) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
 
 
 def existing_file(path: str | os.PathLike[str], magic: bytes | None = None) -> Path:
@@ -100,19 +118,28 @@ def existing_file(path: str | os.PathLike[str], magic: bytes | None = None) -> P
     return target
 
 
-def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a JSON object.
+def write_arrays(
+    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]
+) -> None:
+    """Write a JSON header and named arrays as one npz file, atomically; nothing in it is pickled."""
+    text = np.array(json.dumps(header, sort_keys=True, allow_nan=False))
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, __header__=text, **arrays)
+
+
+def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Read a file of :func:`write_arrays`: its header and its arrays.
 
     Raises
     ------
     FileFormatError
-        If the file is missing or does not hold a JSON object.
+        If the file is missing, truncated, or not of this kind.
     """
-    target = existing_file(path)
+    target = existing_file(path, magic=ZIP_MAGIC)
     try:
-        content = json.loads(target.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise FileFormatError(f"{target} is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise FileFormatError(f"{target} should hold a JSON object, not a {type(content).__name__}")
-    return content
+        with np.load(target, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+        header = json.loads(str(arrays.pop("__header__")))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise FileFormatError(f"{target} is damaged or was not written by neuromanifold: {error}") from error
+    return header, arrays

@@ -38,8 +38,9 @@ class Number:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the caption below it and the words that stand for it where it cannot be seen."""
+    """A figure, its name (as of a file), the caption below it and the words that stand for it where it cannot be seen."""
 
+    name: str
     figure: Figure
     caption: str
     alt: str

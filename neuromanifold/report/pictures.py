@@ -84,6 +84,7 @@ def _curvature(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture
     kind = "Map over the latent angles" if surface else "Curve over the latent angle"
     for name in ("mean_curvature_norm", "scalar_curvature") if surface else ("mean_curvature_norm",):
         yield Picture(
+            name,
             _figure(figures.curvature_profile(profile, name)),
             f"{_MEANING[name]} {_band(profile, name, surface)}",
             f"{kind}: {_extremes(profile, name)}.",
@@ -126,6 +127,7 @@ def _against(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
     name = against[dim].attrs.get("long_name", str(dim))
     low, high = (format_number(value) for value in (median.min(), median.max()))
     yield Picture(
+        "curvature_against_variable",
         _figure(figures.curvature_against(against)),
         f"Mean curvature in bins of {name}: median and quartiles over the samples in each bin, and their "
         "number above.",
@@ -142,6 +144,7 @@ def _latent(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
         view = latent_view(latent, task, angle, None if angle == 0 and colatitude else 2 * math.pi)
         name, shown = view["variable"].attrs["long_name"], view["latent"].attrs["long_name"]
         yield Picture(
+            "latent_against_variable" if latent.ndim == 1 or latent.sizes["angle"] == 1 else f"latent_{angle}_against_variable",
             _figure(figures.latent_against(view)),
             f"The {shown} decoded from the activity, against {name}, in {view.sizes['sample']} samples. "
             "Opposite edges are the same place wherever an axis is an angle.",
@@ -156,6 +159,7 @@ def _manifold(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]
     kind = "surface" if "angle_1" in view.coords else "curve"
     units = view["data"].attrs.get("units") or "units of the activity"
     yield Picture(
+        "manifold",
         _figure(figures.manifold(view)),
         f"The fitted manifold in its three main components ({units}; in brackets the share of its variance), "
         f"coloured by mean curvature, over {view.sizes['sample']} samples. All axes have the same scale.",
@@ -166,6 +170,7 @@ def _manifold(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]
 def _barcodes(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
     bars = analysis.topology.bars_
     yield Picture(
+        "barcodes",
         _figure(figures.barcodes(bars)[0]),
         "Persistence barcodes over two fields, Z2 and Z3. Points of the activity are joined at growing "
         "scale; a bar is a hole from where it opens to where it closes. It counts when it is longer than the "
@@ -193,6 +198,7 @@ def _tuning(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
     name, n_bins = view["bin"].attrs["long_name"], view.sizes["bin"]
     order = "angle" if view["bin"].attrs.get("period") else "value"
     yield Picture(
+        "tuning",
         _figure(figures.tuning(view)),
         f"Mean activity of {view.sizes['unit']} units in {n_bins} bins of {name}, each unit scaled to "
         f"itself; rows in the order of the units' preferred {order}.",

@@ -1,0 +1,113 @@
+"""From coarse to fine: the fit without labels, as a path of decoders of rising band limit.
+
+A decoder of few harmonics finds the one way round that a rough start suggests; each finer one starts from it. A curve of
+too many harmonics explains noise by wandering through the activity space, which the marginal likelihood of held-out
+blocks of samples tells: the path ends where it stops rising. Several starts are tried on the first, coarse stretch,
+and the likeliest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuromanifold._errors import InputError
+from neuromanifold.models.expectation_maximisation import Basis, Fit, expectation_maximisation, grid_posterior
+from neuromanifold.models.harmonic_regression import Regression, fit_regression
+from neuromanifold.models.moments import Moments
+
+__all__ = ["Path", "band_limits", "best_start", "refined"]
+
+# Band limits of the path: eigenvalues up to level^2 times the first. Without labels it ends at 8 (a tuning curve of
+# about 25 degrees): beyond it a curve through real activity begins to wander.
+LEVELS = (2, 3, 4, 5, 6, 8)
+COARSE = 2
+# Held-out gain (nats per sample) below which a finer decoder is not worth its freedom, and how many such in a row end
+# the path.
+GAIN = 0.005
+PATIENCE = 2
+
+
+def band_limits(basis: Basis) -> list[int]:
+    """Numbers of harmonics at each level of the path, whole eigenspaces, rising."""
+    ratio = basis.harmonics.eigenvalues / basis.harmonics.eigenvalues[1]
+    sizes = [int((ratio <= level**2 + 1e-6).sum()) for level in LEVELS]
+    return sorted({size for size in sizes if size > 1})
+
+
+def best_start(
+    activity: Tensor, basis: Basis, starts: Sequence[Tensor], *, labelled: Moments | None = None, beta: float = 1.0
+) -> Fit:
+    """The likeliest of several starting coordinates (n, m) after a coarse fit of each.
+
+    Raises
+    ------
+    InputError
+        If every start is degenerate.
+    """
+    fits = [fit for points in starts if (fit := _coarse_fit(activity, basis, points, labelled, beta)) is not None]
+    if not fits:
+        raise InputError(
+            f"none of {len(starts)} starts could be fitted on {basis.template.name!r}: try another template or "
+            "random_state, or give task coordinates y"
+        )
+    return max(fits, key=lambda fit: fit.log_likelihood)
+
+
+def _coarse_fit(
+    activity: Tensor, basis: Basis, points: Tensor, labelled: Moments | None, beta: float
+) -> Fit | None:
+    """Fit of the first levels from starting coordinates; None where they are degenerate (all samples in one place)."""
+    levels = band_limits(basis)[:COARSE]
+    moments = Moments.at_points(basis.harmonics, points, activity)
+    try:
+        regression = fit_regression(moments.restricted(levels[0]), basis.harmonics.eigenvalues)
+        for size in levels:
+            fit = expectation_maximisation(
+                activity, basis, regression, size, labelled=labelled, beta=beta, max_steps=20
+            )
+            regression = fit.regression
+    except torch.linalg.LinAlgError:
+        return None
+    return fit
+
+
+@dataclass(frozen=True)
+class Path:
+    """The best fit, its band limit, and the held-out log-likelihood at each band limit tried."""
+
+    fit: Fit
+    n_harmonics: int
+    held_out: tuple[tuple[int, float], ...]
+
+
+def refined(
+    train: Tensor,
+    held_out: Tensor,
+    basis: Basis,
+    start: Regression,
+    *,
+    labelled: Moments | None = None,
+    beta: float = 1.0,
+) -> Path:
+    """Follow the path from a coarse fit until held-out samples no longer gain."""
+    scores: list[tuple[int, float]] = []
+    best: tuple[float, Fit, int] | None = None
+    regression, misses = start, 0
+    for size in band_limits(basis)[COARSE - 1 :]:
+        fit = expectation_maximisation(train, basis, regression, size, labelled=labelled, beta=beta)
+        regression = fit.regression
+        law = grid_posterior(basis, regression.weight, regression.noise)
+        score = float(law.log_likelihood(held_out).mean())
+        scores.append((size, score))
+        if best is None or score > best[0] + GAIN:
+            best, misses = (score, fit, size), 0
+        else:
+            misses += 1
+        if misses >= PATIENCE:
+            break
+    assert best is not None
+    return Path(best[1], best[2], tuple(scores))

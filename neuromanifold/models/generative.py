@@ -1,0 +1,173 @@
+"""The generative half of a topological VAE: template, decoder and noise, fitted to activity with any share of labels.
+
+All coordinates known: one regression. Some: expectation-maximisation over the rest, the known ones as they are. None:
+several starts, a path from coarse to fine, and a gauge (:mod:`~neuromanifold.models.continuation`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuromanifold.manifolds import Manifold
+from neuromanifold.models.continuation import best_start, refined
+from neuromanifold.models.expectation_maximisation import Basis, expectation_maximisation, grid_posterior
+from neuromanifold.models.gauge import in_gauge
+from neuromanifold.models.grid_posterior import GridPosterior
+from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.harmonic_regression import Regression, fit_regression
+from neuromanifold.models.moments import Moments
+from neuromanifold.models.noise import Noise
+from neuromanifold.topology import start_coordinates
+from neuromanifold.training import held_out_blocks
+
+__all__ = ["FitSettings", "Generative", "fit_generative", "posterior_moments", "posterior_on_grid"]
+
+# Grid points by intrinsic dimension, and the largest order tried when all coordinates are known.
+GRID_SIZES = {1: 256, 2: 2304}
+ORDERS = {1: 30, 2: 10}
+# Starts and the path use at most this many samples, evenly spaced; the last stretch uses all.
+N_PATH = 5000
+# Least samples for each free coefficient of a unit.
+SAMPLES_PER_HARMONIC = 3
+HELD_OUT = 0.2
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Weight of the KL divergence, and number of starts of a fit without labels."""
+
+    beta: float
+    n_init: int
+
+
+@dataclass(frozen=True)
+class Generative:
+    """A fitted decoder in float64, its noise, and how the fit went.
+
+    Attributes
+    ----------
+    decoder : HarmonicDecoder
+    noise : Noise
+    prior : dict
+        Family, band limit and scale that the marginal likelihood chose.
+    held_out : tuple
+        Held-out log-likelihood at each band limit of the path (empty with labels).
+    """
+
+    decoder: HarmonicDecoder
+    noise: Noise
+    prior: dict[str, float | int | str]
+    held_out: tuple[tuple[int, float], ...]
+
+
+def fit_generative(
+    template: Manifold, activity: Tensor, labels: Tensor, settings: FitSettings, seed: int
+) -> Generative:
+    """Fit decoder and noise.
+
+    Parameters
+    ----------
+    activity : Tensor (n, d)
+        float64, on any device.
+    labels : Tensor (n, k)
+        Intrinsic angles, radians; rows with NaN are unknown.
+    """
+    centre = activity.mean(0)
+    activity = activity - centre
+    known = torch.isfinite(labels).all(dim=1)
+    order = _largest_order(template, int(known.sum()) if known.all() else len(activity))
+    basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity)
+    labelled = (
+        Moments.at_points(basis.harmonics, template.embed(labels[known]), activity[known]) if known.any() else None
+    )
+    held_out: tuple[tuple[int, float], ...] = ()
+    if labelled is not None and known.all():
+        regression = fit_regression(labelled, basis.harmonics.eigenvalues)
+    elif labelled is not None:
+        regression = _partly_labelled(activity[~known], basis, labelled, settings)
+    else:
+        regression, held_out = _unlabelled(activity, basis, settings, seed)
+    decoder = HarmonicDecoder(template, order, regression.weight).like(torch.zeros((), dtype=torch.float64))
+    if labelled is None:
+        decoder = in_gauge(decoder)
+    # The constant harmonic is 1 / sqrt(volume).
+    decoder.weight[0] += centre.cpu() * template.volume**0.5
+    prior = {
+        "family": regression.prior.family,
+        "rate": regression.prior.rate,
+        "n_harmonics": regression.prior.n_harmonics,
+        "rank": regression.rank,
+    }
+    noise = regression.noise.to(decoder.weight)
+    return Generative(decoder, noise, prior, held_out)
+
+
+def _partly_labelled(
+    unknown: Tensor, basis: Basis, labelled: Moments, settings: FitSettings
+) -> Regression:
+    """Decoder from the labelled samples, then all samples; no finer than the labelled ones alone determine."""
+    start = fit_regression(labelled, basis.harmonics.eigenvalues)
+    fit = expectation_maximisation(
+        unknown, basis, start, start.prior.n_harmonics, labelled=labelled, beta=settings.beta
+    )
+    return fit.regression
+
+
+def _unlabelled(
+    activity: Tensor, basis: Basis, settings: FitSettings, seed: int
+) -> tuple[Regression, tuple[tuple[int, float], ...]]:
+    stride = -(-len(activity) // N_PATH)
+    path_activity = activity[::stride]
+    template = basis.template
+    starts = start_coordinates(
+        template.name,
+        path_activity.cpu().numpy(),
+        settings.n_init,
+        n_components=min(template.embedding_dim + 1, activity.shape[1]),
+        random_state=seed,
+    )
+    points = [template.embed(torch.as_tensor(angles).to(activity)) for angles in starts]
+    coarse = best_start(path_activity, basis, points, beta=settings.beta)
+    generator = torch.Generator().manual_seed(seed)
+    held = held_out_blocks(len(path_activity), HELD_OUT, generator).to(activity.device)
+    path = refined(path_activity[~held], path_activity[held], basis, coarse.regression, beta=settings.beta)
+    fit = expectation_maximisation(
+        activity, basis, path.fit.regression, path.n_harmonics, beta=settings.beta, max_steps=10, tolerance=1e-4
+    )
+    return fit.regression, path.held_out
+
+
+def posterior_on_grid(decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor) -> GridPosterior:
+    """The posterior of a decoder in its final gauge."""
+    basis = Basis.make(decoder.template, decoder.order, GRID_SIZES.get(decoder.template.dim, 4096), like)
+    return grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
+
+
+def posterior_moments(
+    decoder: HarmonicDecoder, noise: Noise, beta: float, activity: Tensor, labels: Tensor
+) -> tuple[Moments, Tensor]:
+    """Moments of activity (n, d) under its posterior, or at labels (n, k) where known; and the harmonics' eigenvalues.
+
+    What a refit of the decoder in the same coordinates needs, a block of samples at a time.
+    """
+    template = decoder.template
+    basis = Basis.make(template, decoder.order, GRID_SIZES.get(template.dim, 4096), activity)
+    known = torch.isfinite(labels).all(dim=1)
+    at_labels = Moments.at_points(basis.harmonics, template.embed(labels[known]), activity[known])
+    unknown = activity[~known]
+    law = grid_posterior(basis, decoder.weight.to(activity), noise.to(activity), beta)
+    summary = law.summary(unknown) if len(unknown) else None
+    if summary is None:
+        return at_labels, basis.harmonics.eigenvalues
+    on_grid = Moments.on_grid(basis.values, summary.mass, summary.sums, unknown.mT @ unknown, len(unknown))
+    return at_labels + on_grid, basis.harmonics.eigenvalues
+
+
+def _largest_order(template: Manifold, n_samples: int) -> int:
+    order = ORDERS.get(template.dim, 4)
+    while order > 1 and len(template.harmonics(order)) * SAMPLES_PER_HARMONIC > n_samples:
+        order -= 1
+    return order

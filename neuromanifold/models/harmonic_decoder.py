@@ -1,0 +1,40 @@
+"""The decoder of a topological VAE: ``f(z) = weight^T h(z)``, h the Laplacian eigenfunctions of the template."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from neuromanifold.manifolds import Manifold
+
+__all__ = ["HarmonicDecoder"]
+
+
+class HarmonicDecoder(nn.Module):
+    """Smooth map from points of the template (n, m) to activity (n, d).
+
+    Parameters
+    ----------
+    template : Manifold
+    order : int
+        Largest order of the harmonics.
+    weight : Tensor (q, d)
+        Coefficients of the first q harmonics; further ones are zero.
+    """
+
+    weight: Tensor
+
+    def __init__(self, template: Manifold, order: int, weight: Tensor) -> None:
+        super().__init__()
+        self.template = template
+        self.order = order
+        self.harmonics = template.harmonics(order)
+        padded = weight.new_zeros(len(self.harmonics), weight.shape[1])
+        padded[: len(weight)] = weight
+        self.register_buffer("weight", padded)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.harmonics(z) @ self.weight
+
+    def like(self, other: Tensor) -> HarmonicDecoder:
+        """A copy in the dtype and on the device of another tensor."""
+        return HarmonicDecoder(self.template, self.order, self.weight.detach().to(other)).to(other.device)

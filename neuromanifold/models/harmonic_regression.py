@@ -1,0 +1,178 @@
+"""The decoder: activity as a smooth function of a point on the template, by empirical Bayes.
+
+``x = C^T h(z) + noise``, h the template's Laplacian eigenfunctions with eigenvalues lambda, noise of any covariance.
+Prior ``C_a ~ N(0, tau / rho(lambda_a))``: smooth maps are likely. The band limit, the family rho and the scale tau are
+chosen together by the marginal likelihood, after the signal's rank has been reduced: noise that does not fit in the
+leading singular vectors of a first fit carries no curvature (a curve in R^100 that lives in a plane has a planar H).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuromanifold.models.moments import Moments
+from neuromanifold.models.noise import Noise
+
+__all__ = ["Prior", "Regression", "fit_regression"]
+
+# Singular values of a pure-noise fit stay below sqrt(p) + sqrt(d) (Marchenko-Pastur); a tenth above it for finite size.
+RANK_MARGIN = 1.1
+# Log of the largest prior precision: beyond it a coefficient is zero for every purpose, and rounding would win.
+MAX_LOG_PRECISION = 25.0
+N_SCALES = 60
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Precision ``tau^-1 rho(lambda)`` on the first ``n_harmonics`` functions; ``family`` and ``rate`` give rho."""
+
+    n_harmonics: int
+    family: str
+    rate: float
+    scale: float = 1.0
+
+    def precision(self, eigenvalues: Tensor) -> Tensor:
+        """``rho`` of the functions that are penalised, all but the constant (n_harmonics - 1,), 1 at the first.
+
+        Power ``lambda^rate``, heat ``e^(rate lambda)``, exponential ``e^(rate sqrt lambda)``, lambda in units of the
+        first positive eigenvalue.
+        """
+        ratio = eigenvalues[1 : self.n_harmonics] / eigenvalues[1]
+        if self.family == "power":
+            log_rho = self.rate * ratio.log()
+        elif self.family == "heat":
+            log_rho = self.rate * (ratio - 1)
+        else:
+            log_rho = self.rate * (ratio.sqrt() - 1)
+        return log_rho.clamp_max(MAX_LOG_PRECISION).exp()
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A fitted decoder: weights (p, d), noise, the prior, rank of the signal, and log evidence (up to a constant)."""
+
+    weight: Tensor
+    noise: Noise
+    prior: Prior
+    rank: int
+    log_evidence: float
+
+
+def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None = None) -> Regression:
+    """Fit the decoder; with ``prior`` its family and band limit are kept and only the scale is chosen again.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of p harmonics in order of their eigenvalues (at least p,).
+    prior : Prior, optional
+        A choice made before.
+    """
+    if prior is not None:
+        moments = moments.restricted(prior.n_harmonics)
+    noise = _saturated_noise(moments)
+    white = moments.transformed(noise.whitening)
+    basis = _signal_basis(white)
+    signal = white.transformed(basis)
+    candidates = [prior] if prior is not None else _priors(moments, eigenvalues)
+    log_evidence, chosen = max(
+        (_best_scale(signal, candidate, eigenvalues) for candidate in candidates), key=lambda pair: pair[0]
+    )
+    reduced, n_used = _posterior_mean(signal, chosen, eigenvalues)
+    weight = reduced @ basis.mT @ noise.colouring
+    scatter = moments.restricted(chosen.n_harmonics).residual(weight)
+    return Regression(weight, _noise(scatter, moments, n_used), chosen, basis.shape[1], log_evidence)
+
+
+def _saturated_noise(moments: Moments) -> Noise:
+    """Noise from the residual of the unpenalised fit."""
+    gram = _conditioned(moments.gram)
+    return _noise(moments.residual(torch.linalg.solve(gram, moments.cross)), moments, len(gram))
+
+
+def _noise(scatter: Tensor, moments: Moments, n_used: float) -> Noise:
+    scale = moments.second.diagonal().mean() / moments.n_samples
+    # Cancellation can leave the residual of noise-free activity slightly negative.
+    scatter = scatter + torch.diag_embed((-scatter.diagonal()).clamp_min(0))
+    return Noise.from_scatter(scatter, max(moments.n_samples - n_used, 1.0), scale)
+
+
+def _signal_basis(white: Moments) -> Tensor:
+    """Orthonormal basis (d, r) of the signal in whitened activity: singular values above those of pure noise."""
+    n_harmonics, n_units = white.cross.shape
+    root = torch.linalg.cholesky(_conditioned(white.gram))
+    signal = torch.linalg.solve_triangular(root, white.cross, upper=False)
+    _, singular, right = torch.linalg.svd(signal, full_matrices=False)
+    limit = RANK_MARGIN * (n_harmonics**0.5 + n_units**0.5)
+    rank = max(int((singular > limit).sum()), min(2, n_units))
+    return right[:rank].mT
+
+
+def _conditioned(gram: Tensor) -> Tensor:
+    """The Gram matrix with a ridge far below statistical error: parts of the template may be unvisited."""
+    return gram + 1e-6 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+
+
+def _priors(moments: Moments, eigenvalues: Tensor) -> Iterator[Prior]:
+    """The families at every band limit: complete eigenspaces only, so that no direction of the template is special."""
+    steps = torch.unique_consecutive(eigenvalues.round(decimals=6), return_counts=True)[1].cumsum(0)
+    ends = [int(end) for end in steps if 1 < int(end) <= len(moments.gram)]
+    if len(ends) > 12:  # a geometric selection of the many eigenvalues of a surface
+        picks = torch.logspace(0, 1, 12, base=len(ends)).round().long() - 1
+        ends = [ends[i] for i in sorted(set(picks.tolist()))]
+    for end in ends:
+        yield Prior(end, "power", 4.0)
+        for rate in (0.03, 0.1, 0.3):
+            yield Prior(end, "heat", rate)
+        for rate in (0.3, 0.6, 1.0):
+            yield Prior(end, "exponential", rate)
+
+
+def _spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The regression in directions in which data and prior are both diagonal.
+
+    Returns the eigenvalues nu of ``rho^-1/2 gram rho^-1/2``, its vectors times ``rho^-1/2``, and the cross moments along
+    them. The constant is integrated out beforehand (restricted likelihood): ``gram - g g^T / g_00``.
+    """
+    inverse_root = prior.precision(eigenvalues).to(moments.gram).rsqrt()
+    part = moments.restricted(prior.n_harmonics)
+    mean_values = part.gram[0] / part.gram[0, 0]
+    gram = (part.gram - mean_values[:, None] * part.gram[0])[1:, 1:]
+    cross = (part.cross - mean_values[:, None] * part.cross[0])[1:]
+    values, vectors = torch.linalg.eigh(inverse_root[:, None] * gram * inverse_root)
+    directions = inverse_root[:, None] * vectors
+    return values.clamp_min(0), directions, directions.mT @ cross
+
+
+def _best_scale(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[float, Prior]:
+    """Log evidence, up to a constant shared by all priors, at the best scale tau.
+
+    ``2 log p = sum_c [ sum_a tau b_ac^2 / (1 + tau nu_a) - sum_a log(1 + tau nu_a) ]`` in unit noise.
+    """
+    nu, _, b = _spectrum(moments, prior, eigenvalues)
+    # The scale at which the prior's variance is the data's, and eight decades either way.
+    middle = float(b.square().sum() / nu.square().sum().clamp_min(1e-300)) / b.shape[1]
+    scales = middle * torch.logspace(-8, 8, N_SCALES, dtype=nu.dtype, device=nu.device)
+    for _ in range(2):
+        shrink = 1 + scales[:, None] * nu
+        fit = (scales[:, None] * b.square().sum(1) / shrink).sum(1)
+        log_evidence = 0.5 * (fit - b.shape[1] * shrink.log().sum(1))
+        best = int(log_evidence.argmax())
+        chosen = float(log_evidence[best]), float(scales[best])
+        low, high = scales[max(best - 1, 0)].log10(), scales[min(best + 1, len(scales) - 1)].log10()
+        scales = torch.logspace(float(low), float(high), N_SCALES // 3, dtype=nu.dtype, device=nu.device)
+    return chosen[0], Prior(prior.n_harmonics, prior.family, prior.rate, chosen[1])
+
+
+def _posterior_mean(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, float]:
+    """Posterior mean weights (p, r) in unit noise, and the fit's degrees of freedom."""
+    nu, directions, b = _spectrum(moments, prior, eigenvalues)
+    shrink = prior.scale / (1 + prior.scale * nu)
+    varying = directions @ (shrink[:, None] * b)
+    part = moments.restricted(prior.n_harmonics)
+    constant = (part.cross[:1] - part.gram[:1, 1:] @ varying) / part.gram[0, 0]
+    return torch.cat([constant, varying]), 1 + float((shrink * nu).sum())

@@ -1,0 +1,72 @@
+"""Sufficient statistics of a regression of activity on the harmonics of a template.
+
+For points z_i with weights w_i (a posterior, or known coordinates with w = 1) and activity x_i,
+
+    gram = sum_i w_i h(z_i) h(z_i)^T,   cross = sum_i w_i h(z_i) x_i^T,   second = sum_i x_i x_i^T,
+
+which is all that the decoder's regression needs. They add up, so chunks of samples, samples with and without labels,
+and batches that arrive later are combined by ``+``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuromanifold.manifolds import Harmonics
+
+__all__ = ["Moments"]
+
+# Rows of one block: the harmonics of a block stay in a few tens of megabytes.
+BLOCK = 16384
+
+
+@dataclass(frozen=True)
+class Moments:
+    """``gram (p, p)``, ``cross (p, d)``, ``second (d, d)`` and the number of samples."""
+
+    gram: Tensor
+    cross: Tensor
+    second: Tensor
+    n_samples: int
+
+    @classmethod
+    def at_points(cls, harmonics: Harmonics, points: Tensor, activity: Tensor) -> Moments:
+        """Moments of activity (n, d) at known points (n, m) of the template."""
+        gram = activity.new_zeros(len(harmonics), len(harmonics))
+        cross = activity.new_zeros(len(harmonics), activity.shape[1])
+        for z, x in zip(points.split(BLOCK), activity.split(BLOCK), strict=True):
+            h = harmonics(z)
+            gram += h.mT @ h
+            cross += h.mT @ x
+        return cls(gram, cross, activity.mT @ activity, len(activity))
+
+    @classmethod
+    def on_grid(cls, values: Tensor, mass: Tensor, sums: Tensor, second: Tensor, n_samples: int) -> Moments:
+        """Moments from harmonics (G, p) at grid points, posterior mass (G,) and posterior-weighted sums (G, d)."""
+        return cls((values * mass[:, None]).mT @ values, values.mT @ sums, second, n_samples)
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.second + other.second,
+            self.n_samples + other.n_samples,
+        )
+
+    def restricted(self, n_harmonics: int) -> Moments:
+        """Moments of the first ``n_harmonics`` functions."""
+        return Moments(
+            self.gram[:n_harmonics, :n_harmonics], self.cross[:n_harmonics], self.second, self.n_samples
+        )
+
+    def transformed(self, matrix: Tensor) -> Moments:
+        """Moments of the activity ``x @ matrix``, matrix (d, r)."""
+        return Moments(self.gram, self.cross @ matrix, matrix.mT @ self.second @ matrix, self.n_samples)
+
+    def residual(self, weight: Tensor) -> Tensor:
+        """Expected residual scatter (d, d) of the decoder with weights (p, d): ``sum_i w_i (x_i - f)(x_i - f)^T``."""
+        overlap = weight.mT @ self.cross
+        return self.second - overlap - overlap.mT + weight.mT @ self.gram @ weight

@@ -1,0 +1,274 @@
+"""``analyze``: the whole line, from a recording to a report.
+
+prepare -> Topology -> template -> TopologicalVAE -> curvature profile -> against the task variable -> report
+
+Topology sees more smoothing than the model: holes are found in activity with little noise, and curvature is
+measured on activity whose bends have not been smoothed away.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+
+from neuromanifold import __version__
+from neuromanifold._errors import InputError
+from neuromanifold._random import spawn_seeds
+from neuromanifold._typing import FloatArray, RandomState
+from neuromanifold.data.prepare import prepare, preparation
+from neuromanifold.data.recording import Arrays, check, task_variables, to_arrays
+from neuromanifold.manifolds import Manifold, resolve
+from neuromanifold.models import TopologicalVAE
+from neuromanifold.profile import curvature_profile
+from neuromanifold.report import ReportContent, compose, write
+from neuromanifold.statistics import best_rotation, curvature_against, held_out_points, scalars, summary
+from neuromanifold.storage import write_netcdf
+from neuromanifold.topology import Topology
+
+__all__ = ["Analysis", "analyze", "analyze_many"]
+
+# Standard deviations of the Gaussian, seconds, for spike counts and rates; continuous activity is taken as it is.
+MODEL_SMOOTHING = 0.15
+TOPOLOGY_SMOOTHING = 0.4
+FITTED = ("circle", "sphere", "torus")
+Smoothing = float | None | Literal["auto"]
+
+
+@dataclass
+class Analysis:
+    """What :func:`analyze` found.
+
+    Attributes
+    ----------
+    recording, prepared : Dataset
+        As given (checked), and as the model saw it.
+    topology : Topology
+    model : TopologicalVAE or None
+        None where no template was decided, or it has no holes to coordinate.
+    latent : DataArray (time, angle) or None
+        Intrinsic angles in radians at every time of the prepared recording.
+    profile, against, statistics : Dataset or None
+        Curvature over the template; binned along the task variable; scalars.
+    variable : str or None
+    settings : dict
+    """
+
+    recording: xr.Dataset
+    prepared: xr.Dataset
+    topology: Topology
+    model: TopologicalVAE | None = None
+    latent: xr.DataArray | None = None
+    profile: xr.Dataset | None = None
+    against: xr.Dataset | None = None
+    statistics: xr.Dataset | None = None
+    variable: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def content(self, title: str = "Recording") -> ReportContent:
+        """What the report says and shows."""
+        return compose(
+            self,
+            title=title,
+            variable=self.variable,
+            methods=self._methods(),
+            settings=self.settings | {"preparation": preparation(self.prepared)},
+            version=__version__,
+            seed=str(self.settings.get("random_state")),
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """The report's matplotlib figures by name."""
+        return {picture.name: picture.figure for picture in self.content().figures}
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "Recording") -> None:
+        """Write the report as one self-contained page."""
+        write(path, self.content(title))
+
+    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
+        """Write the results as one netCDF4 file, a group for each of :meth:`parts`; ``xarray.open_datatree`` reads it."""
+        write_netcdf(path, self.parts())
+
+    def parts(self) -> dict[str, xr.Dataset]:
+        """Results by name: profile, bars, against, statistics, latent; "/" holds the verdict and the settings."""
+        root = {"version": __version__, "template": self.topology.template_, "reasons": "; ".join(self.topology.reasons_)}
+        latent = None if self.latent is None else self.latent.to_dataset(name="latent")
+        found = {
+            "profile": self.profile,
+            "bars": self.topology.bars_,
+            "against": self.against,
+            "statistics": self.statistics,
+            "latent": latent,
+        }
+        settings = {key: str(value) for key, value in self.settings.items()}
+        return {"/": xr.Dataset(attrs=root | settings)} | {k: v for k, v in found.items() if v is not None}
+
+    def _methods(self) -> str:
+        s = self.settings
+        text = (
+            f"Activity was prepared as listed under settings (model: Gaussian of {s['smoothing']} s; topology: "
+            f"{s['topology_smoothing']} s). Bars of the Vietoris-Rips filtration over Z2 and Z3 were compared with "
+            f"{self.topology.n_shuffles} {self.topology.null_} shuffles of each unit at alpha = {self.topology.alpha:g}."
+        )
+        if self.model is not None:
+            text += (
+                f" A topological variational autoencoder with latent space {self.model.template_.name!r} was fitted "
+                f"(gauge: {self.model.gauge_}); mean curvature is the norm of the average-convention vector."
+            )
+        return text
+
+
+def analyze(
+    recording: xr.Dataset,
+    variable: str | Sequence[str] | None = None,
+    *,
+    template: str | Manifold | None = None,
+    smoothing: Smoothing = "auto",
+    topology_smoothing: Smoothing = "auto",
+    n_shuffles: int = 100,
+    n_bootstrap: int = 50,
+    device: str = "auto",
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    random_state: RandomState = None,
+) -> Analysis:
+    """Decide the template, fit the manifold and profile its curvature.
+
+    Parameters
+    ----------
+    recording : Dataset
+        Keeping the recording contract (``neuromanifold.load``, ``neuromanifold.as_recording``).
+    variable : str or sequence of str, optional
+        Task variable(s). One that has the template's own shape (a circular variable on a circle, two on a torus) gives
+        the coordinates, and the decoding error is measured on held-out blocks; any other is compared afterwards.
+    template : str or Manifold, optional
+        Fit this template whatever topology says.
+    smoothing, topology_smoothing : float, None or "auto"
+        Gaussian standard deviation in seconds for the model and for topology; "auto" is 0.15 and 0.4 for counts and
+        rates and None for continuous activity.
+    n_shuffles, n_bootstrap : int
+        Shuffles of the topology's null; refits for the curvature band (0: none).
+    device, n_jobs, verbose, random_state
+        Of the model; parallel shuffles; progress bars; seed.
+    """
+    checked = check(recording)
+    names = [variable] if isinstance(variable, str) else list(variable or [])
+    _check_variables(checked, names)
+    seeds = spawn_seeds(random_state, 3)
+    smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
+    topology_smoothing = _resolved(topology_smoothing, checked, TOPOLOGY_SMOOTHING)
+    topology = Topology(n_shuffles=n_shuffles, n_jobs=n_jobs, verbose=verbose, random_state=seeds[0])
+    topology.fit(prepare(checked, smoothing=topology_smoothing))
+    prepared = prepare(checked, smoothing=smoothing, zscore=True)
+    settings = {
+        "variable": names,
+        "smoothing": smoothing,
+        "topology_smoothing": topology_smoothing,
+        "n_shuffles": n_shuffles,
+        "n_bootstrap": n_bootstrap,
+        "random_state": str(random_state),
+    }
+    analysis = Analysis(
+        checked, prepared, topology, variable=names[0] if names else None, settings=settings, statistics=xr.Dataset()
+    )
+    chosen = template or (topology.template_ if topology.template_ in FITTED else None)
+    if chosen is not None:
+        settings["template"] = resolve(chosen).name
+        _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])
+    return analysis
+
+
+def analyze_many(recordings: Iterable[xr.Dataset], **settings: Any) -> list[Analysis]:
+    """:func:`analyze` of each recording, with the same settings."""
+    return [analyze(recording, **settings) for recording in recordings]
+
+
+def _fit(
+    analysis: Analysis,
+    template: Manifold,
+    names: list[str],
+    n_bootstrap: int,
+    device: str,
+    verbose: bool,
+    seeds: list[int],
+) -> None:
+    """Model, latent, profile and statistics of an analysis whose template is known."""
+    prepared = analysis.prepared
+    arrays = to_arrays(prepared, names or None)
+    labels = _labels(prepared, arrays, names, template)
+    model = TopologicalVAE(template, device=device, verbose=verbose, random_state=seeds[0])
+    model.fit(arrays.X, labels, arrays.groups)
+    points = model.transform(arrays.X)
+    angles = template.angles(torch.as_tensor(points)).numpy()
+    analysis.model = model
+    analysis.latent = xr.DataArray(
+        angles,
+        dims=("time", "angle"),
+        coords={"time": prepared["time"], "angle": np.arange(template.dim)},
+        attrs={"units": "radian", "template": template.name, "gauge": model.gauge_},
+    )
+    analysis.profile = curvature_profile(
+        model, arrays.X, labels, arrays.groups, n_bootstrap=n_bootstrap, random_state=seeds[1]
+    )
+    analysis.statistics = summary(model, analysis.profile)
+    if names:
+        _compare(analysis, arrays, labels, points, angles)
+
+
+def _labels(
+    prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Manifold
+) -> FloatArray | None:
+    """The variables as coordinates, where they have the template's shape."""
+    circular = names and all(prepared[name].attrs["kind"] == "circular" for name in names)
+    all_periodic = None not in template.periods
+    if not (circular and all_periodic and len(names) == template.dim) or arrays.y is None:
+        return None
+    return arrays.y.reshape(len(arrays.X), template.dim)
+
+
+def _compare(
+    analysis: Analysis, arrays: Arrays, labels: FloatArray | None, points: FloatArray, angles: FloatArray
+) -> None:
+    """Decoding error, and curvature along the first variable."""
+    assert analysis.model is not None
+    assert analysis.profile is not None
+    assert arrays.y is not None
+    template, name = analysis.model.template_, analysis.variable
+    values = arrays.y if arrays.y.ndim == 1 else arrays.y[:, 0]
+    circular = analysis.prepared[name].attrs["kind"] == "circular"
+    if circular and template.dim == 1:
+        if labels is not None:
+            decoded = held_out_points(template, arrays.X, labels, arrays.groups)
+            error = best_rotation(template.angles(torch.as_tensor(decoded)).numpy()[:, 0], values)[1]
+            meaning = "median over held-out blocks of time"
+        else:
+            error = best_rotation(angles[:, 0], values)[1]
+            meaning = "median, after the best rotation or reflection"
+        rows = {"decoding_error": (np.rad2deg(error), "degree", f"decoding error of {name}", meaning)}
+        analysis.statistics = xr.merge([scalars(rows), analysis.statistics])
+    against = curvature_against(
+        analysis.profile, points, template, values, 2 * np.pi if circular else None
+    )
+    against["bin"].attrs = {"units": "radian" if circular else analysis.prepared[name].attrs["units"]}
+    analysis.against = against.rename(bin=str(name))
+
+
+def _check_variables(recording: xr.Dataset, names: list[str]) -> None:
+    missing = [name for name in names if name not in task_variables(recording)]
+    if missing:
+        raise InputError(
+            f"no task variable {', '.join(map(repr, missing))}; the recording has "
+            f"{', '.join(task_variables(recording)) or 'none'}"
+        )
+
+
+def _resolved(smoothing: Smoothing, recording: xr.Dataset, default: float) -> float | None:
+    if smoothing != "auto":
+        return smoothing  # type: ignore[return-value]
+    return default if recording["activity"].attrs["kind"] in ("counts", "rate") else None
+

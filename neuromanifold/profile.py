@@ -1,0 +1,174 @@
+"""The curvature profile: local and global geometry of a fitted manifold over the points of its template.
+
+At each point of the template: the norm of the mean curvature vector ``|H|`` (the average convention, 1/R on a circle or
+sphere of radius R), the scalar curvature S (2/R^2 on a 2-sphere) and the log volume element relative to the template's own.
+``|H|`` scales as 1/length, so it is given without units too: times ``Length / 2 pi`` for curves, ``sqrt(Area / 4 pi)`` for
+surfaces, 1 on round ones.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from neuromanifold._errors import InputError
+from neuromanifold._typing import ArrayLike, FloatArray, RandomState
+from neuromanifold.bootstrap import bootstrap_immersions
+from neuromanifold.geometry import Immersion, LocalGeometry, local_geometry
+from neuromanifold.manifolds import Grid, Manifold
+from neuromanifold.models import TopologicalVAE
+
+__all__ = ["curvature_error", "curvature_profile", "immersion_profile"]
+
+N_POINTS = {1: 360, 2: 2500}
+QUANTITIES = {
+    "mean_curvature_norm": ("mean curvature |H|", "1 / activity unit", "average convention: 1/R on a circle or sphere"),
+    "dimensionless_mean_curvature": (
+        "dimensionless mean curvature",
+        "1",
+        "|H| times Length / 2 pi (curves) or sqrt(Area / 4 pi) (surfaces): 1 on round ones",
+    ),
+    "scalar_curvature": ("scalar curvature S", "1 / activity unit^2", "twice the Gaussian curvature on surfaces"),
+    "log_volume": ("log volume element", "log activity unit", "relative to the template's own volume"),
+}
+
+
+def curvature_profile(
+    model: TopologicalVAE,
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    n_bootstrap: int = 0,
+    *,
+    n_points: int | None = None,
+    level: float = 0.9,
+    random_state: RandomState = None,
+) -> xr.Dataset:
+    """Curvature of a fitted model over its template, optionally with a bootstrap band.
+
+    Parameters
+    ----------
+    model : TopologicalVAE
+        Fitted.
+    X, y, groups : arrays (n, d), (n,) or (n, k), (n,), optional
+        Data of the refits; X is needed for the band, y (angles, NaN unknown) where the fit had labels.
+    n_bootstrap : int
+        Refits of the decoder on resampled blocks of samples (whole intervals' pieces), at the posterior coordinates of the
+        fit. The band holds sampling error of the decoder; it does not hold smoothing bias.
+    n_points : int, optional
+        Points of the template's grid (about; 360 on a circle, 2,500 on a surface).
+    level : float
+        Coverage of the band.
+    random_state : int, Generator or None
+
+    Returns
+    -------
+    Dataset
+        Dimension ``point``, coordinates ``angle_0`` ... in radians and ``area`` (share of the manifold's volume);
+        variables mean_curvature_norm, dimensionless_mean_curvature, scalar_curvature, log_volume, each with
+        ``_lower`` and ``_upper`` where there is a band; ``position`` (point, unit) and ``valid`` (False where the fit is
+        singular: values there are NaN). Global numbers in attrs.
+
+    Raises
+    ------
+    InputError
+        If a band is asked for without X, or ``level`` is out of range.
+    """
+    if n_bootstrap and X is None:
+        raise InputError("a bootstrap band refits the decoder: give X (and y, groups as in the fit)")
+    if not 0 < level < 1:
+        raise InputError(f"level must lie between 0 and 1, got {level}")
+    profile = immersion_profile(model.immersion_, n_points)
+    profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
+    if n_bootstrap:
+        refits = bootstrap_immersions(model, X, y, groups, n_bootstrap, random_state)
+        replicates = [immersion_profile(f, n_points) for f in refits]
+        profile = _with_band(profile, replicates, level)
+    return profile
+
+
+def immersion_profile(immersion: Immersion, n_points: int | None = None) -> xr.Dataset:
+    """Geometry of any immersion of a template over the template's grid; see :func:`curvature_profile`."""
+    template = immersion.template
+    grid = template.grid(n_points or N_POINTS.get(template.dim, 4096))
+    geometry = local_geometry(immersion, grid.points, on_points=True)
+    volume = (grid.weights * torch.exp(geometry.log_volume)).numpy()
+    scale = length_scale(float(volume.sum()), template.dim)
+    norm = geometry.mean_curvature_norm.numpy()
+    values = {
+        "mean_curvature_norm": norm,
+        "dimensionless_mean_curvature": norm * scale,
+        "scalar_curvature": geometry.scalar_curvature.numpy(),
+        "log_volume": geometry.log_volume.numpy(),
+    }
+    return xr.Dataset(
+        {name: ("point", value, _attrs(name)) for name, value in values.items()}
+        | {
+            "position": (("point", "unit"), geometry.value.numpy(), {"units": "activity unit"}),
+            "valid": ("point", geometry.finite.numpy()),
+        },
+        coords=_coords(template, grid, volume),
+        attrs=_global(template, grid, geometry, volume),
+    )
+
+
+def curvature_error(estimated: ArrayLike, true: ArrayLike, area: ArrayLike) -> float:
+    """``int (est - true)^2 dV / int (est^2 + true^2) dV`` at matched points (n,); 0 is perfect, 1 the worst.
+
+    Parameters
+    ----------
+    estimated, true : array (n,)
+        Curvatures at the same points.
+    area : array (n,)
+        Volume of the true manifold that each point stands for.
+    """
+    e, t, a = (np.asarray(values, dtype=np.float64) for values in (estimated, true, area))
+    if not e.shape == t.shape == a.shape:
+        raise InputError(f"estimated, true and area must have one shape; got {e.shape}, {t.shape}, {a.shape}")
+    return float((a * (e - t) ** 2).sum() / (a * (e**2 + t**2)).sum())
+
+
+def length_scale(volume: float, dim: int) -> float:
+    """``Length / 2 pi`` of a curve, ``sqrt(Area / 4 pi)`` of a surface: the radius of the round one of that volume."""
+    return volume / (2 * math.pi) if dim == 1 else math.sqrt(volume / (4 * math.pi))
+
+
+def _attrs(name: str) -> dict[str, str]:
+    long_name, units, convention = QUANTITIES[name]
+    return {"long_name": long_name, "units": units, "convention": convention}
+
+
+def _coords(template: Manifold, grid: Grid, volume: FloatArray) -> dict[str, Any]:
+    angles = {
+        f"angle_{i}": ("point", grid.angles[:, i].numpy(), {"units": "radian", "period": period or 0.0})
+        for i, period in enumerate(template.periods)
+    }
+    return angles | {"area": ("point", volume / volume.sum(), {"long_name": "share of the manifold's volume"})}
+
+
+def _global(template: Manifold, grid: Grid, geometry: LocalGeometry, volume: FloatArray) -> dict[str, Any]:
+    attrs: dict[str, Any] = {
+        "template": template.name,
+        "grid_shape": list(grid.shape),
+        "volume": float(volume.sum()),
+        "valid_share": float(geometry.finite.double().mean()),
+    }
+    if template.dim == 2 and template.periods[-1] is not None:
+        total = float(np.nansum(0.5 * geometry.scalar_curvature.numpy() * volume))
+        attrs["gauss_bonnet_residual"] = total / (2 * math.pi) - template.euler
+    return attrs
+
+
+def _with_band(profile: xr.Dataset, replicates: list[xr.Dataset], level: float) -> xr.Dataset:
+    tail = (1 - level) / 2
+    for name in QUANTITIES:
+        values = np.stack([replicate[name].to_numpy() for replicate in replicates])
+        for suffix, quantile in (("lower", tail), ("upper", 1 - tail)):
+            attrs = _attrs(name) | {"long_name": f"{QUANTITIES[name][0]}, {suffix} end of the band"}
+            profile[f"{name}_{suffix}"] = ("point", np.nanquantile(values, quantile, axis=0), attrs)
+    profile.attrs |= {"level": level, "n_bootstrap": len(replicates)}
+    return profile

@@ -1,0 +1,15 @@
+"""Persistent homology of population activity: the template, its significance, and coordinates on it."""
+
+from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
+from neuromanifold.topology.estimator import Topology
+from neuromanifold.topology.persistence import persistence_diagrams
+from neuromanifold.topology.start import start_coordinates
+
+__all__ = [
+    "CircularCoordinates",
+    "SphericalCoordinates",
+    "Topology",
+    "circular_coordinates",
+    "persistence_diagrams",
+    "start_coordinates",
+]

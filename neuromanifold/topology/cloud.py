@@ -1,0 +1,96 @@
+"""From activity to the landmark cloud whose holes are counted.
+
+``standardise -> principal components -> density filter -> farthest-point landmarks``: every step sees only the
+activity it is given, so that shuffled activity goes through the identical pipeline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from neuromanifold._typing import FloatArray, IntArray
+
+__all__ = ["CloudSettings", "Reduction", "dense_part", "farthest_points", "landmark_cloud"]
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    """What turns activity into landmarks.
+
+    Attributes
+    ----------
+    n_components : int
+        Principal components kept.
+    n_samples : int
+        Rows drawn (without replacement) before the density filter.
+    density_quantile : float in (0, 1]
+        Share of the samples kept, densest first: stray points fill holes.
+    n_neighbors : int
+        The density at a point is measured by the distance to this neighbour.
+    """
+
+    n_components: int
+    n_samples: int = 3000
+    density_quantile: float = 0.8
+    n_neighbors: int = 30
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The affine map from activity (n, d) to the cloud's space (n, r): standardise, then project."""
+
+    mean: FloatArray
+    scale: FloatArray
+    components: FloatArray
+
+    @classmethod
+    def fit(cls, activity: FloatArray, n_components: int, standardise: bool = True) -> Reduction:
+        """Standardise each unit (a constant one keeps scale 1) and take the leading principal components."""
+        mean = activity.mean(axis=0)
+        deviation = activity.std(axis=0)
+        scale = np.where(standardise & (deviation > 0), deviation, 1.0)
+        standard = (activity - mean) / scale
+        _, vectors = np.linalg.eigh(standard.T @ standard)
+        return cls(mean, scale, vectors[:, ::-1][:, :n_components])
+
+    def __call__(self, activity: FloatArray) -> FloatArray:
+        return ((activity - self.mean) / self.scale) @ self.components
+
+
+def landmark_cloud(
+    activity: FloatArray, settings: CloudSettings, n_landmarks: int, rng: np.random.Generator
+) -> FloatArray:
+    """Landmarks (n_landmarks, r) of the dense part of the reduced activity (n, d)."""
+    points = Reduction.fit(activity, settings.n_components)(activity)
+    dense = points[dense_part(points, settings)]
+    chosen, _ = farthest_points(dense, n_landmarks, rng)
+    return dense[chosen]
+
+
+def dense_part(points: FloatArray, settings: CloudSettings) -> IntArray:
+    """Indices of the densest ``density_quantile`` of the points (n, r)."""
+    n_neighbors = min(settings.n_neighbors, len(points) - 1)
+    if settings.density_quantile >= 1 or n_neighbors < 1:
+        return np.arange(len(points))
+    distances, _ = NearestNeighbors(n_neighbors=n_neighbors).fit(points).kneighbors()
+    radius = distances[:, -1]
+    return np.flatnonzero(radius <= np.quantile(radius, settings.density_quantile))
+
+
+def farthest_points(
+    points: FloatArray, n_landmarks: int, rng: np.random.Generator
+) -> tuple[IntArray, float]:
+    """Greedy farthest-point sample: indices (<= n_landmarks,) and the covering radius it reaches.
+
+    Each landmark is the point farthest from those chosen before; the first is random. Stops early when every
+    point is a landmark's duplicate.
+    """
+    chosen = [int(rng.integers(len(points)))]
+    squared = np.sum((points - points[chosen[0]]) ** 2, axis=1)
+    while len(chosen) < min(n_landmarks, len(points)) and squared.max() > 0:
+        chosen.append(int(squared.argmax()))
+        squared = np.minimum(squared, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
+    return np.asarray(chosen), float(np.sqrt(squared.max()))

@@ -1,0 +1,189 @@
+"""Coordinates on a template from persistent cohomology: where on the circle, torus or sphere each sample lies.
+
+A long-lived degree-one class has an integer cocycle ``eta`` on the edges of the landmark cloud. Its harmonic
+representative ``theta = eta + d tau`` (least squares over ``tau``) turns slowly along the loop, and ``tau mod 1`` is a
+map to the circle (de Silva, Morozov & Vejdemo-Johansson 2011). A partition of unity over balls around the landmarks
+carries it to every other point (Perea 2020). Two classes give a map to the torus, made as independent as the lattice
+of integer combinations allows by Lagrange-Gauss reduction of their Dirichlet form (Scoccola et al. 2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.linalg import lsqr
+from scipy.spatial.distance import cdist
+
+from neuromanifold._errors import InputError
+from neuromanifold._typing import BoolArray, FloatArray, IntArray
+from neuromanifold.topology.persistence import Cocycle, longest_cocycles
+
+__all__ = ["CircularCoordinates", "SphericalCoordinates", "circular_coordinates", "reduced_basis"]
+
+# Points are mapped in blocks so that the distances to the landmarks stay in a few tens of megabytes.
+BLOCK = 8192
+
+
+@dataclass(frozen=True)
+class CircularCoordinates:
+    """q maps to the circle, known on landmarks and extended to any point by a partition of unity.
+
+    Attributes
+    ----------
+    landmarks : array (l, r)
+    phase : array (q, l)
+        ``tau`` in turns on each landmark.
+    steps : array (q, l, l)
+        ``theta`` in turns along each edge (antisymmetric), zero where there is no edge.
+    radius : float
+        Radius of the balls of the partition of unity.
+    dirichlet : array (q, q)
+        Gram matrix of the harmonic representatives, ``<theta_a, theta_b>`` over edges.
+    """
+
+    landmarks: FloatArray
+    phase: FloatArray
+    steps: FloatArray
+    radius: float
+    dirichlet: FloatArray
+
+    def __call__(self, points: FloatArray) -> FloatArray:
+        """Angles (n, q) in radians, in [0, 2 pi), of points (n, r)."""
+        blocks = [self._block(points[i : i + BLOCK]) for i in range(0, len(points), BLOCK)]
+        return np.mod(2 * np.pi * np.concatenate(blocks), 2 * np.pi)
+
+    def _block(self, points: FloatArray) -> FloatArray:
+        distance = cdist(points, self.landmarks)
+        nearest = distance.argmin(axis=1)
+        weight = np.maximum(self.radius - distance, 0.0)
+        total = weight.sum(axis=1, keepdims=True)
+        # A point in no ball takes its nearest landmark's value.
+        weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
+        return np.stack(
+            [
+                phase[nearest] + np.einsum("nl,nl->n", weight, steps[nearest])
+                for phase, steps in zip(self.phase, self.steps, strict=True)
+            ],
+            axis=1,
+        )
+
+
+@dataclass(frozen=True)
+class SphericalCoordinates:
+    """Direction from the centre of the cloud in its three leading principal components.
+
+    Sound where the sphere is star-shaped about its centre in those components; the fit that starts from it is what
+    corrects the rest.
+    """
+
+    centre: FloatArray
+
+    @classmethod
+    def fit(cls, points: FloatArray) -> SphericalCoordinates:
+        """Centre of the landmarks (l, r), r >= 3, in their three leading components."""
+        if points.shape[1] < 3:
+            raise InputError(
+                f"a sphere needs at least 3 principal components, got {points.shape[1]}; raise n_components"
+            )
+        # The mid-range is the centre even where the sphere is unevenly visited.
+        return cls((points[:, :3].max(axis=0) + points[:, :3].min(axis=0)) / 2)
+
+    def __call__(self, points: FloatArray) -> FloatArray:
+        """Angles (n, 2), colatitude and longitude in radians, of points (n, r)."""
+        x, y, z = (points[:, :3] - self.centre).T
+        return np.stack([np.arctan2(np.hypot(x, y), z), np.mod(np.arctan2(y, x), 2 * np.pi)], axis=1)
+
+
+def circular_coordinates(
+    landmarks: FloatArray, covering_radius: float, n_circles: int
+) -> CircularCoordinates:
+    """Circular coordinates of the ``n_circles`` longest loops of a landmark cloud (l, r).
+
+    Raises
+    ------
+    InputError
+        If the cloud has fewer loops, or their bars do not overlap, so that no one scale shows them all.
+    """
+    classes = longest_cocycles(landmarks, n_circles)
+    if len(classes) < n_circles:
+        raise InputError(
+            f"{n_circles} loops were asked for but the cloud of {len(landmarks)} landmarks has only "
+            f"{len(classes)}: use another template or smooth the activity more"
+        )
+    birth, death = max(c.birth for c in classes), min(c.death for c in classes)
+    if birth >= death:
+        raise InputError(
+            f"the {n_circles} longest loops do not exist at one scale (born by {birth:.3g}, filled from {death:.3g}): "
+            "smooth the activity more, or use more landmarks"
+        )
+    # Half-way through the bar the harmonic map is at its most stable: short-cuts have not yet filled the loop, and
+    # there are enough edges to average over.
+    scale = (birth + death) / 2
+    distance = cdist(landmarks, landmarks)
+    edges = np.argwhere(np.triu(distance <= scale, k=1))
+    flows = np.stack([_on_edges(c, edges, distance <= scale) for c in classes])
+    phase, harmonic = _harmonic(flows, edges, len(landmarks))
+    basis = reduced_basis(harmonic @ harmonic.T)
+    phase, harmonic = basis @ phase, basis @ harmonic
+    steps = np.zeros((n_circles, len(landmarks), len(landmarks)))
+    steps[:, edges[:, 0], edges[:, 1]] = harmonic
+    steps -= steps.transpose(0, 2, 1)
+    return CircularCoordinates(
+        landmarks, phase, steps, max(scale / 2, covering_radius), harmonic @ harmonic.T
+    )
+
+
+def reduced_basis(gram: FloatArray) -> IntArray:
+    """Unimodular integer matrix whose rows are a reduced basis of the lattice with this Gram matrix.
+
+    Pairwise Lagrange-Gauss steps until none shortens a vector: exact for two vectors, and for more a basis in which
+    no vector is shortened by an integer multiple of another.
+    """
+    basis = np.eye(len(gram), dtype=np.int64)
+    improved = True
+    while improved:
+        improved = False
+        for a in range(len(gram)):
+            for b in range(len(gram)):
+                current = basis @ gram @ basis.T
+                multiple = round(current[a, b] / current[b, b]) if a != b else 0
+                if multiple:
+                    basis[a] -= multiple * basis[b]
+                    improved = True
+    return basis
+
+
+def _on_edges(cocycle: Cocycle, edges: IntArray, joined: BoolArray) -> FloatArray:
+    """Values of an integer cochain on oriented edges (a < b), zero where it is not listed.
+
+    Raises
+    ------
+    InputError
+        If the lift from the prime field is not a cocycle over the integers: its sum around some triangle of the
+        complex is not zero, and the map to the circle would tear there.
+    """
+    matrix = np.zeros(joined.shape)
+    matrix[cocycle.edges[:, 0], cocycle.edges[:, 1]] = cocycle.values
+    matrix -= matrix.T
+    for vertex, row in enumerate(matrix):
+        near = np.flatnonzero(joined[vertex])
+        around = row[near][:, None] + matrix[np.ix_(near, near)] - row[near][None, :]
+        if np.any(around[joined[np.ix_(near, near)]]):
+            raise InputError(
+                "the longest loop does not lift to the integers, so it gives no map to the circle: "
+                "use another landmark draw (random_state) or smooth the activity more"
+            )
+    return matrix[edges[:, 0], edges[:, 1]]
+
+
+def _harmonic(flows: FloatArray, edges: IntArray, n_points: int) -> tuple[FloatArray, FloatArray]:
+    """``tau`` (q, l) and ``theta = eta + d tau`` (q, n_edges), the least-squares representatives of ``flows``."""
+    index = np.arange(len(edges))
+    ones = np.ones(len(edges))
+    gradient = coo_matrix(
+        (np.r_[-ones, ones], (np.r_[index, index], np.r_[edges[:, 0], edges[:, 1]])), shape=(len(edges), n_points)
+    ).tocsr()
+    phase = np.stack([lsqr(gradient, -flow, atol=1e-10, btol=1e-10)[0] for flow in flows])
+    return phase, flows + (gradient @ phase.T).T

@@ -1,0 +1,71 @@
+"""Persistent homology of a small point cloud: the Vietoris–Rips bars over a prime field.
+
+A bar ``(birth, death)`` of degree q is a q-dimensional hole that appears when points closer than ``birth`` are
+joined and is filled at ``death``; its length is ``death - birth`` in the cloud's own distance. Betti numbers over
+Z2 and Z3 differ where there is torsion, so templates are told apart only by both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ripser import ripser
+
+from neuromanifold._typing import FloatArray, IntArray
+
+__all__ = ["Cocycle", "bar_lengths", "longest_cocycles", "persistence_diagrams"]
+
+
+@dataclass(frozen=True)
+class Cocycle:
+    """A degree-one cohomology class: its bar and an integer representative on the edges of the cloud.
+
+    Attributes
+    ----------
+    birth, death : float
+        The bar, in the cloud's distance.
+    edges : array (n_edges, 2)
+        Vertex pairs on which the representative is not zero.
+    values : array (n_edges,)
+        Integer lift to (-prime/2, prime/2] of the representative over the prime field.
+    """
+
+    birth: float
+    death: float
+    edges: IntArray
+    values: IntArray
+
+
+def persistence_diagrams(points: FloatArray, max_degree: int, prime: int = 2) -> list[FloatArray]:
+    """Bars (n_bars, 2) for each degree 0..max_degree of the Rips filtration of ``points`` (n, r).
+
+    The essential bar of degree 0 has an infinite death; all others are finite because the filtration runs to the
+    enclosing radius of the cloud, where everything is a cone.
+    """
+    result = ripser(points, maxdim=max_degree, coeff=prime)
+    return [np.asarray(diagram, dtype=np.float64).reshape(-1, 2) for diagram in result["dgms"]]
+
+
+def bar_lengths(diagram: FloatArray) -> FloatArray:
+    """Finite bar lengths in falling order (n_bars,)."""
+    finite = diagram[np.isfinite(diagram[:, 1])]
+    return np.sort(finite[:, 1] - finite[:, 0])[::-1]
+
+
+def longest_cocycles(points: FloatArray, n_classes: int, prime: int = 47) -> list[Cocycle]:
+    """Integer representatives of the ``n_classes`` longest degree-one classes of ``points`` (n, r).
+
+    A large prime makes torsion, and so a representative that does not lift to the integers, unlikely; the lift
+    is checked where it is used (:mod:`neuromanifold.topology.coordinates`).
+    """
+    result = ripser(points, maxdim=1, coeff=prime, do_cocycles=True)
+    diagram = np.asarray(result["dgms"][1], dtype=np.float64).reshape(-1, 2)
+    order = np.argsort(diagram[:, 0] - diagram[:, 1], kind="stable")[:n_classes]
+    return [_lifted(diagram[i], np.asarray(result["cocycles"][1][i]), prime) for i in order]
+
+
+def _lifted(bar: FloatArray, representative: IntArray, prime: int) -> Cocycle:
+    values = representative[:, 2].astype(np.int64)
+    values = np.where(values > prime // 2, values - prime, values)
+    return Cocycle(float(bar[0]), float(bar[1]), representative[:, :2].astype(np.int64), values)

@@ -1,0 +1,83 @@
+"""Coordinates on a named template from activity: circles from cohomology, sphere and disc from leading components.
+
+They serve on their own (``Topology.transform``) and start an unsupervised fit, which tries several reductions because
+no one suits every population: standardised or not, all samples or the dense ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import rankdata
+
+from neuromanifold._errors import InputError
+from neuromanifold._random import spawn_seeds
+from neuromanifold._typing import FloatArray, RandomState
+from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points
+from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
+from neuromanifold.topology.significance import draw_rows
+
+__all__ = ["COORDINATES", "start_coordinates", "template_coordinates"]
+
+# Templates that cohomology or components give coordinates on, and how many circles they need.
+COORDINATES = {"circle": 1, "torus": 2, "sphere": 0}
+VARIANTS = ((False, 1.0), (True, 0.8), (False, 0.8), (True, 1.0))
+
+
+def template_coordinates(
+    template: str,
+    points: FloatArray,
+    settings: CloudSettings,
+    n_landmarks: int,
+    rng: np.random.Generator,
+) -> CircularCoordinates | SphericalCoordinates:
+    """Coordinates on a named template from reduced activity (n, r): a map from (n, r) to angles (n, k)."""
+    drawn = points[draw_rows(len(points), settings.n_samples, rng)]
+    dense = drawn[dense_part(drawn, settings)]
+    if COORDINATES[template] == 0:
+        return SphericalCoordinates.fit(dense)
+    chosen, covering = farthest_points(dense, n_landmarks, rng)
+    return circular_coordinates(dense[chosen], covering, COORDINATES[template])
+
+
+def start_coordinates(
+    template: str,
+    activity: FloatArray,
+    n_starts: int,
+    *,
+    n_components: int,
+    n_landmarks: int = 300,
+    random_state: RandomState = None,
+) -> list[FloatArray]:
+    """Several candidate coordinates, angles (n, k) each, of activity (n, d) on a template that is given.
+
+    Raises
+    ------
+    InputError
+        If no start can be made: a template without coordinates of this kind, or a cloud without enough loops.
+    """
+    if template == "contractible":
+        return [_window_coordinates(activity)]
+    if template not in COORDINATES:
+        raise InputError(
+            f"there are no starting coordinates on {template!r} without labels (there are for "
+            f"{', '.join(map(repr, COORDINATES))} and 'contractible'): give task coordinates y"
+        )
+    starts, failures = [], []
+    for index, seed in enumerate(spawn_seeds(random_state, n_starts)):
+        standardise, quantile = VARIANTS[index % len(VARIANTS)]
+        points = Reduction.fit(activity, n_components, standardise)(activity)
+        settings = CloudSettings(n_components, density_quantile=quantile)
+        try:
+            rng = np.random.default_rng(seed)
+            starts.append(template_coordinates(template, points, settings, n_landmarks, rng)(points))
+        except InputError as error:
+            failures.append(str(error))
+    if not starts:
+        raise InputError(f"no start for {template!r} in {n_starts} tries; the last said: {failures[-1]}")
+    return starts
+
+
+def _window_coordinates(activity: FloatArray) -> FloatArray:
+    """Ranks of the two leading components, spread over the window (-1, 1)^2."""
+    points = Reduction.fit(activity, 2, standardise=False)(activity)
+    return 2 * (rankdata(points, axis=0) - 0.5) / len(points) - 1
