@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError
 
-__all__ = ["finite_rows", "orthonormalize", "singular_values", "spd_factor"]
+__all__ = ["check_spd", "finite_rows", "orthonormalize", "singular_values", "spd_factor", "spd_inverse"]
 
 
 def finite_rows(*tensors: Tensor) -> Tensor:
@@ -36,19 +36,36 @@ def singular_values(matrix: Tensor) -> Tensor:
     return torch.where(finite[..., 0], values, torch.nan)
 
 
-def spd_factor(matrix: Tensor) -> Tensor:
-    """Lower Cholesky factor L of a symmetric positive definite ``A = L Lᵀ``.
+def check_spd(matrix: Tensor) -> Tensor:
+    """The matrix ``(d, d)`` itself, if it is symmetric positive definite.
 
     Raises
     ------
     InputError
-        If A is not symmetric positive definite.
+        If it is not.
     """
-    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
-        raise InputError(f"a metric is a square matrix (..., d, d); got shape {tuple(matrix.shape)}")
-    factor, info = torch.linalg.cholesky_ex(matrix)
-    if not matrix.is_meta and (bool((info != 0).any()) or not torch.allclose(matrix, matrix.mT, rtol=1e-6)):
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise InputError(f"a constant metric is a square matrix (d, d); got shape {tuple(matrix.shape)}")
+    if matrix.is_meta:
+        return matrix
+    _, info = torch.linalg.cholesky_ex(matrix.detach())
+    if bool(info != 0) or not torch.allclose(matrix, matrix.mT, rtol=1e-6):
         raise InputError(
-            "a metric must be symmetric positive definite; check its eigenvalues (torch.linalg.eigvalsh)"
+            "a metric must be symmetric and positive definite; look at torch.linalg.eigvalsh of it"
         )
-    return factor
+    return matrix
+
+
+def spd_factor(matrix: Tensor) -> Tensor:
+    """Lower Cholesky factors L of ``A = L Lᵀ (..., d, d)``; NaN where A is not positive definite."""
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    return torch.where((info == 0)[..., None, None], factor, torch.nan)
+
+
+def spd_inverse(matrix: Tensor) -> Tensor:
+    """Inverses of symmetric positive definite matrices ``(..., k, k)``; NaN where one is not."""
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    good = (info == 0)[..., None, None]
+    eye = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    inverse = torch.cholesky_inverse(torch.where(good, factor, eye))
+    return torch.where(good, inverse, torch.nan)

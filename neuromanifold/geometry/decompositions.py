@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Decomposed"]
+__all__ = ["COMPOSITES", "Decomposed"]
 
 
 class Decomposed(TorchFunctionMode):
@@ -78,6 +78,20 @@ def _standardized(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
     return centred * torch.rsqrt((centred * centred).mean(dims, keepdim=True) + eps)
 
 
+def _vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    if ord != 2 or dim is None or dtype is not None:
+        return NotImplemented
+    return (x * x).sum(dim, keepdim=keepdim).sqrt()
+
+
+def _norm(x: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+    return (
+        _vector_norm(x, 2, dim, keepdim, dtype)
+        if p in (None, "fro", 2) and isinstance(dim, int)
+        else NotImplemented
+    )
+
+
 def _pivots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Sign of the row permutation and pivots of ``A = P L U``."""
     permutation, _, upper = torch.linalg.lu(matrix)
@@ -103,6 +117,15 @@ def _solve(matrix: Tensor, right: Tensor) -> Tensor:
     solution = torch.linalg.inv(matrix) @ (right[..., None] if is_vector else right)
     return solution[..., 0] if is_vector else solution
 
+
+# Functions that jets go through by what they are made of.
+COMPOSITES: dict[str, Callable[..., Any]] = {
+    "glu": _glu,
+    "layer_norm": _layer_norm,
+    "instance_norm": _instance_norm,
+    "linalg_vector_norm": _vector_norm,
+    "norm": _norm,
+}
 
 _RULES: dict[str, Callable[..., Any]] = {
     "silu": _silu,

@@ -19,9 +19,9 @@ from torch import Tensor
 
 from neuromanifold._typing import Map
 from neuromanifold.geometry.chunks import points_per_chunk
-from neuromanifold.geometry.jets import propagate
 from neuromanifold.geometry.maps import Stages, stages_of
 from neuromanifold.geometry.nested import n_streams, pairs
+from neuromanifold.geometry.propagation import propagate
 
 __all__ = ["MEMORY_BYTES", "TaylorJet", "as_points", "hessian", "jacobian", "over_points", "taylor"]
 

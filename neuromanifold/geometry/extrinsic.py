@@ -30,6 +30,7 @@ from neuromanifold._linalg import singular_values
 from neuromanifold._typing import Map
 from neuromanifold.geometry.derivatives import TaylorJet, as_points, over_points
 from neuromanifold.geometry.forms import AmbientMetric, FirstForm, SecondForm, ambient_factor, constant_factor
+from neuromanifold.geometry.immersion import Immersion
 
 __all__ = [
     "at_points",
@@ -212,7 +213,7 @@ def gauss_scalar(gram: Tensor) -> Tensor:
 def gaussian_curvature(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
     """Gaussian curvature ``K = S/2`` of a surface: ``(n,)``."""
     curvature = scalar_curvature(f, u, ambient=ambient, **options)
-    k = f.template.dim if hasattr(f, "template") else as_points(u).shape[-1]
+    k = f.template.dim if isinstance(f, Immersion) else as_points(u).shape[-1]
     if k != 2:
         raise InputError(f"the Gaussian curvature is that of a surface (k = 2); this manifold has k = {k}")
     return curvature / 2

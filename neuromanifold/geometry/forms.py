@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
-from neuromanifold._linalg import orthonormalize, singular_values, spd_factor
+from neuromanifold._linalg import check_spd, orthonormalize, singular_values, spd_factor
 from neuromanifold.geometry.derivatives import TaylorJet
 
 __all__ = ["AmbientMetric", "FirstForm", "SecondForm", "ambient_factor", "constant_factor"]
@@ -34,7 +34,7 @@ def ambient_factor(ambient: AmbientMetric, value: Tensor) -> Tensor | None:
     """
     if ambient is None:
         return None
-    matrix = ambient if isinstance(ambient, Tensor) else ambient(value)
+    matrix = check_spd(ambient) if isinstance(ambient, Tensor) else ambient(value)
     return spd_factor(matrix.to(value))
 
 
@@ -185,8 +185,8 @@ def _warn_if_coarse(values: Tensor, rank: Tensor, eps: float) -> None:
     condition = values[:, 0] / values[:, -1]
     if bool((condition[rank == values.shape[-1]] ** 2 * eps > 1e-3).any()):
         warnings.warn(
-            "derivatives were computed in single precision and the Jacobian is ill-conditioned: curvatures may "
-            "be wrong by more than 1e-3; use dtype=torch.float64",
+            "derivatives were computed in single precision and the Jacobian is ill-conditioned: curvatures "
+            "may be wrong by more than 1e-3; use dtype=torch.float64",
             RuntimeWarning,
             stacklevel=2,
         )

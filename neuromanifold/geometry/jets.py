@@ -17,15 +17,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from neuromanifold._errors import NotSmoothError
-from neuromanifold.geometry.nested import nested_streams
-from neuromanifold.geometry.precision import in_dtype
 from neuromanifold.geometry.rules import Call, Expansion, NoRuleError, find_rule
 from neuromanifold.geometry.smooth import NOT_SMOOTH
 
-__all__ = ["Jet", "propagate"]
+__all__ = ["Jet"]
 
 _VALUE_ATTRIBUTES = frozenset(
     ["shape", "ndim", "dtype", "device", "layout", "is_cuda", "is_sparse", "is_meta", "names", "itemsize"]
@@ -114,32 +112,3 @@ def _apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     if in_place or kwargs.get("inplace") or kwargs.get("out") is not None:
         raise NoRuleError(f"{given} changes a tensor in place")
     return find_rule(call)(call)
-
-
-def propagate(function: Callable[..., Any], streams: Tensor, k: int, order: int) -> Tensor:
-    """Streams ``(S, *out)`` of ``function`` (tensor -> tensor) from the streams ``(S, *in)`` of its argument.
-
-    Sequential containers are walked, so that a module that jets cannot go through falls back alone.
-    """
-    if _is_plain_sequence(function):
-        for module in function:  # type: ignore[attr-defined]
-            streams = propagate(module, streams, k, order)
-        return streams
-    function = in_dtype(function, streams.dtype)
-    try:
-        out = function(Jet(streams, k, order))
-    except NotSmoothError:
-        raise
-    except (TypeError, AttributeError, RuntimeError, ValueError):
-        # Code that looks inside its tensors, or wants real ones. If it is at fault itself, it fails again
-        # here.
-        return nested_streams(function, [streams], k, order)
-    if isinstance(out, Jet):
-        return out._streams
-    return torch.cat([out[None], out.new_zeros(len(streams) - 1, *out.shape)])
-
-
-def _is_plain_sequence(function: Any) -> bool:
-    if not isinstance(function, nn.Sequential) or type(function).forward is not nn.Sequential.forward:
-        return False
-    return not (function._forward_hooks or function._forward_pre_hooks)

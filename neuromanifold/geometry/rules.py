@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from neuromanifold.geometry.decompositions import COMPOSITES
 from neuromanifold.geometry.nested import nested_streams, pairs
 from neuromanifold.geometry.smooth import SMOOTH
 
@@ -206,6 +207,12 @@ def dropout(call: Call) -> Any:
     return call.args[0]
 
 
+def composite(call: Call) -> Any:
+    """A function that is written out in simpler ones, where its arguments are the usual ones."""
+    result = COMPOSITES[call.name](*call.args, **call.kwargs)
+    return nested(call) if result is NotImplemented else result
+
+
 def nested(call: Call) -> Any:
     """Any other function: differentiated on its own."""
     first = call.expansions[0]
@@ -258,5 +265,7 @@ def find_rule(call: Call) -> Rule:
             return affine
         if name in LINEAR:
             return linear
+    if name in COMPOSITES and leads and n == 1:
+        return composite
     special = {"getitem": index, "batch_norm": batch_norm, "dropout": dropout}
     return special.get(name, nested)

@@ -17,7 +17,8 @@ from neuromanifold._errors import InputError
 __all__ = ["Isometries", "rotation_generators"]
 
 _MAX_STEPS = 40
-# Newton's ascent has a single maximum in each component for spheres and tori; the projective plane has others.
+# Newton's ascent has a single maximum in each component for spheres and tori; the projective plane has
+# others.
 _N_STARTS = 48
 
 
