@@ -41,11 +41,13 @@ def bootstrap_immersions(
     labels = torch.as_tensor(check_labels(y, len(activity), model.template_))
     blocks = time_blocks(len(activity), groups)
     moments, eigenvalues = _block_moments(model, activity, labels, blocks)
-    prior = fit_regression(_total(moments, np.ones(len(moments), int)), eigenvalues).prior
+    thinning = model.autocorrelation_time_
+    everything = _total(moments, np.ones(len(moments), int)).thinned(thinning)
+    prior = fit_regression(everything, eigenvalues).prior
     rng = numpy_generator(random_state)
     for _ in range(n_bootstrap):
         counts = rng.multinomial(len(moments), np.full(len(moments), 1 / len(moments)))
-        refit = fit_regression(_total(moments, counts), eigenvalues, prior=prior)
+        refit = fit_regression(_total(moments, counts).thinned(thinning), eigenvalues, prior=prior)
         yield Immersion(model.template_, HarmonicDecoder(model.template_, model.decoder_.order, refit.weight))
 
 

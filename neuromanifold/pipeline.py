@@ -216,6 +216,8 @@ def _fit(
         model, arrays.X, labels, arrays.groups, n_bootstrap=n_bootstrap, random_state=seeds[1]
     )
     analysis.statistics = summary(model, analysis.profile)
+    for part in (analysis.profile, analysis.statistics):
+        _name_units(part, prepared["activity"].attrs["units"])
     if names:
         _compare(analysis, arrays, labels, points, angles)
 
@@ -256,6 +258,14 @@ def _compare(
     )
     against["bin"].attrs = {"units": "radian" if circular else analysis.prepared[name].attrs["units"]}
     analysis.against = against.rename(bin=str(name))
+
+
+def _name_units(dataset: xr.Dataset, units: str) -> None:
+    """Put the prepared activity's own units where the geometry could only say "activity unit"."""
+    short = {"standard deviations": "SD"}.get(units, units)
+    for variable in dataset.variables.values():
+        if "activity unit" in str(variable.attrs.get("units")):
+            variable.attrs["units"] = variable.attrs["units"].replace("activity unit", short)
 
 
 def _check_variables(recording: xr.Dataset, names: list[str]) -> None:

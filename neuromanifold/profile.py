@@ -29,8 +29,8 @@ QUANTITIES = {
     "mean_curvature_norm": ("mean curvature |H|", "1 / activity unit", "average convention: 1/R on a circle or sphere"),
     "dimensionless_mean_curvature": (
         "dimensionless mean curvature",
-        "1",
-        "|H| times Length / 2 pi (curves) or sqrt(Area / 4 pi) (surfaces): 1 on round ones",
+        "",
+        "|H| · Length / 2π (curves) or |H| · √(Area / 4π) (surfaces): 1 on round ones",
     ),
     "scalar_curvature": ("scalar curvature S", "1 / activity unit^2", "twice the Gaussian curvature on surfaces"),
     "log_volume": ("log volume element", "log activity unit", "relative to the template's own volume"),

@@ -48,12 +48,12 @@ def held_out_points(
     template: Manifold, activity: FloatArray, labels: FloatArray, groups: IntArray
 ) -> FloatArray:
     """Points (n, m) decoded for each fifth of the recording's blocks from a fit to the other four; labels (n, k)."""
-    x, u = torch.as_tensor(activity), torch.as_tensor(labels)
+    x, u, g = torch.as_tensor(activity), torch.as_tensor(labels), torch.as_tensor(groups)
     fold = torch.as_tensor(time_blocks(len(activity), groups) % N_FOLDS)
     points = torch.full((len(activity), template.embedding_dim), float("nan"), dtype=torch.float64)
     for number in range(N_FOLDS):
         test = fold == number
-        fit = fit_generative(template, x[~test], u[~test], FitSettings(beta=1.0, n_init=1), seed=0)
+        fit = fit_generative(template, x[~test], u[~test], g[~test], FitSettings(beta=1.0, n_init=1), seed=0)
         points[test] = posterior_on_grid(fit.decoder, fit.noise, 1.0, x).mean_points(x[test])
     return points.numpy()
 
@@ -116,11 +116,16 @@ def summary(model: TopologicalVAE, profile: xr.Dataset) -> xr.Dataset:
     for name in ("mean_curvature_norm", "dimensionless_mean_curvature"):
         values = profile[name].to_numpy()
         attrs = profile[name].attrs
-        rows[name] = (float(np.nansum(area * values)), attrs["units"], f"mean {attrs['long_name']}", attrs["convention"])
+        rows[name] = (
+            float(np.nansum(area * values)),
+            attrs["units"],
+            f"{attrs['long_name']}, mean over the manifold",
+            attrs["convention"],
+        )
     dimensionless = profile["dimensionless_mean_curvature"].to_numpy()
     rows["curvature_range"] = (
         float(np.nanmax(dimensionless) / np.nanmin(dimensionless)),
-        "1",
+        "",
         "largest over smallest |H|",
         "1 on a round circle or sphere",
     )

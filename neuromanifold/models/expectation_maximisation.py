@@ -79,6 +79,7 @@ def expectation_maximisation(
     beta: float = 1.0,
     max_steps: int = 30,
     tolerance: float = 1e-3,
+    thinning: float = 1.0,
 ) -> Fit:
     """Alternate exact posteriors and regressions from a start until the likelihood stops rising.
 
@@ -97,6 +98,8 @@ def expectation_maximisation(
         Weight of the KL divergence in the posterior.
     tolerance : float
         Least gain of mean log-likelihood (nats per sample) that is worth a further step.
+    thinning : float
+        Autocorrelation time of the samples, in samples.
     """
     regression, previous = start, -float("inf")
     prior: Prior | None = None
@@ -107,7 +110,8 @@ def expectation_maximisation(
             moments = moments + labelled
         if n_steps % CHOICE_INTERVAL == 1:
             prior = None
-        regression = fit_regression(moments.restricted(n_harmonics), basis.harmonics.eigenvalues, prior=prior)
+        independent = moments.restricted(n_harmonics).thinned(thinning)
+        regression = fit_regression(independent, basis.harmonics.eigenvalues, prior=prior)
         prior = regression.prior
         if log_likelihood - previous < tolerance and n_steps > 2:
             break

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from neuromanifold.manifolds import Manifold
+from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.continuation import best_start, refined
 from neuromanifold.models.expectation_maximisation import Basis, expectation_maximisation, grid_posterior
 from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Regression, fit_regression
-from neuromanifold.models.moments import Moments
+from neuromanifold.models.moments import BLOCK, Moments
 from neuromanifold.models.noise import Noise
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
@@ -52,7 +53,9 @@ class Generative:
     decoder : HarmonicDecoder
     noise : Noise
     prior : dict
-        Family, band limit and scale that the marginal likelihood chose.
+        Family, band limit and rank that the marginal likelihood chose.
+    autocorrelation_time : float
+        Of the residual, in samples.
     held_out : tuple
         Held-out log-likelihood at each band limit of the path (empty with labels).
     """
@@ -60,11 +63,12 @@ class Generative:
     decoder: HarmonicDecoder
     noise: Noise
     prior: dict[str, float | int | str]
+    autocorrelation_time: float
     held_out: tuple[tuple[int, float], ...]
 
 
 def fit_generative(
-    template: Manifold, activity: Tensor, labels: Tensor, settings: FitSettings, seed: int
+    template: Manifold, activity: Tensor, labels: Tensor, groups: Tensor, settings: FitSettings, seed: int
 ) -> Generative:
     """Fit decoder and noise.
 
@@ -74,24 +78,22 @@ def fit_generative(
         float64, on any device.
     labels : Tensor (n, k)
         Intrinsic angles, radians; rows with NaN are unknown.
+    groups : Tensor (n,)
+        Interval of each row.
     """
     centre = activity.mean(0)
     activity = activity - centre
     known = torch.isfinite(labels).all(dim=1)
     order = _largest_order(template, int(known.sum()) if known.all() else len(activity))
     basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity)
-    labelled = (
-        Moments.at_points(basis.harmonics, template.embed(labels[known]), activity[known]) if known.any() else None
-    )
     held_out: tuple[tuple[int, float], ...] = ()
-    if labelled is not None and known.all():
-        regression = fit_regression(labelled, basis.harmonics.eigenvalues)
-    elif labelled is not None:
-        regression = _partly_labelled(activity[~known], basis, labelled, settings)
+    labelled = bool(known.any())
+    if labelled:
+        regression, time = _labelled(activity, labels, known, groups, basis, settings)
     else:
-        regression, held_out = _unlabelled(activity, basis, settings, seed)
+        regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
     decoder = HarmonicDecoder(template, order, regression.weight).like(torch.zeros((), dtype=torch.float64))
-    if labelled is None:
+    if not labelled:
         decoder = in_gauge(decoder)
     # The constant harmonic is 1 / sqrt(volume).
     decoder.weight[0] += centre.cpu() * template.volume**0.5
@@ -102,23 +104,36 @@ def fit_generative(
         "rank": regression.rank,
     }
     noise = regression.noise.to(decoder.weight)
-    return Generative(decoder, noise, prior, held_out)
+    return Generative(decoder, noise, prior, time, held_out)
 
 
-def _partly_labelled(
-    unknown: Tensor, basis: Basis, labelled: Moments, settings: FitSettings
-) -> Regression:
-    """Decoder from the labelled samples, then all samples; no finer than the labelled ones alone determine."""
-    start = fit_regression(labelled, basis.harmonics.eigenvalues)
+def _labelled(
+    activity: Tensor, labels: Tensor, known: Tensor, groups: Tensor, basis: Basis, settings: FitSettings
+) -> tuple[Regression, float]:
+    """Decoder from the labelled samples, then from all; no finer than the labelled ones alone determine."""
+    points = basis.template.embed(labels[known])
+    moments = Moments.at_points(basis.harmonics, points, activity[known])
+    first = fit_regression(moments, basis.harmonics.eigenvalues)
+    residual = activity[known] - decoded(basis, first, points)
+    time = autocorrelation_time(residual, groups[known])
+    start = fit_regression(moments.thinned(time), basis.harmonics.eigenvalues)
+    if known.all():
+        return start, time
     fit = expectation_maximisation(
-        unknown, basis, start, start.prior.n_harmonics, labelled=labelled, beta=settings.beta
+        activity[~known],
+        basis,
+        start,
+        start.prior.n_harmonics,
+        labelled=moments,
+        beta=settings.beta,
+        thinning=time,
     )
-    return fit.regression
+    return fit.regression, time
 
 
 def _unlabelled(
-    activity: Tensor, basis: Basis, settings: FitSettings, seed: int
-) -> tuple[Regression, tuple[tuple[int, float], ...]]:
+    activity: Tensor, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
+) -> tuple[Regression, float, tuple[tuple[int, float], ...]]:
     stride = -(-len(activity) // N_PATH)
     path_activity = activity[::stride]
     template = basis.template
@@ -134,10 +149,26 @@ def _unlabelled(
     generator = torch.Generator().manual_seed(seed)
     held = held_out_blocks(len(path_activity), HELD_OUT, generator).to(activity.device)
     path = refined(path_activity[~held], path_activity[held], basis, coarse.regression, beta=settings.beta)
+    found = path.fit.regression
+    means = grid_posterior(basis, found.weight, found.noise, settings.beta).mean_points(activity)
+    time = autocorrelation_time(activity - decoded(basis, found, means), groups)
     fit = expectation_maximisation(
-        activity, basis, path.fit.regression, path.n_harmonics, beta=settings.beta, max_steps=10, tolerance=1e-4
+        activity,
+        basis,
+        found,
+        path.n_harmonics,
+        beta=settings.beta,
+        max_steps=10,
+        tolerance=1e-4,
+        thinning=time,
     )
-    return fit.regression, path.held_out
+    return fit.regression, time, path.held_out
+
+
+def decoded(basis: Basis, regression: Regression, points: Tensor) -> Tensor:
+    """Means (n, d) of a regression at points (n, m)."""
+    weight = regression.weight
+    return torch.cat([basis.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
 
 
 def posterior_on_grid(decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor) -> GridPosterior:

@@ -62,6 +62,11 @@ class Moments:
             self.gram[:n_harmonics, :n_harmonics], self.cross[:n_harmonics], self.second, self.n_samples
         )
 
+    def thinned(self, factor: float) -> Moments:
+        """Moments of as many independent samples as ``factor`` times fewer: autocorrelated ones say the same again."""
+        n_effective = max(round(self.n_samples / factor), 1)
+        return Moments(self.gram / factor, self.cross / factor, self.second / factor, n_effective)
+
     def transformed(self, matrix: Tensor) -> Moments:
         """Moments of the activity ``x @ matrix``, matrix (d, r)."""
         return Moments(self.gram, self.cross @ matrix, matrix.mT @ self.second @ matrix, self.n_samples)

@@ -81,6 +81,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         What fixes the coordinates: "task coordinates", or for a fit without labels the gauge they were put in.
     prior_ : dict
         Prior family, number of harmonics and signal rank that the marginal likelihood chose.
+    autocorrelation_time_ : float
+        Of the residual, in samples: ``n / autocorrelation_time_`` samples are independent.
     histories_ : dict
         Losses of the encoder's training.
     n_features_in_ : int
@@ -133,7 +135,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             Intrinsic angles in radians where the task gives them; NaN where unknown. With any label the labels are
             the gauge.
         groups : array (n,), optional
-            Interval of each row, checked for its length; samples are treated one by one.
+            Interval of each row: autocorrelation is not measured across their borders.
 
         Raises
         ------
@@ -150,7 +152,10 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         x = torch.as_tensor(activity, dtype=torch.float32 if self._device.type == "mps" else torch.float64)
         x = x.to(self._device)
         u = torch.as_tensor(labels).to(x)
-        self._generative = fit_generative(template, x, u, FitSettings(self.beta, self.n_init), seeds[0])
+        intervals = torch.zeros(len(x)) if groups is None else torch.as_tensor(np.unique(groups, return_inverse=True)[1])
+        self._generative = fit_generative(
+            template, x, u, intervals.to(x.device), FitSettings(self.beta, self.n_init), seeds[0]
+        )
         self._adopt(self._generative)
         self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else GAUGES.get(template.dim, "none")
         self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1])
@@ -187,6 +192,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.decoder_ = generative.decoder
         self.noise_ = generative.noise
         self.prior_ = generative.prior
+        self.autocorrelation_time_ = generative.autocorrelation_time
         self.held_out_ = generative.held_out
         self.immersion_ = Immersion(self.template_, generative.decoder)
 
@@ -288,6 +294,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             "order": self.decoder_.order,
             "gauge": self.gauge_,
             "prior": self.prior_,
+            "autocorrelation_time": self.autocorrelation_time_,
             "log_likelihood": self.log_likelihood_,
             "n_features_in": self.n_features_in_,
         }
@@ -310,6 +317,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             HarmonicDecoder(model.template_, int(header["order"]), tensors["decoder"]),
             Noise(tensors["noise"], tensors["whitening"]),
             header["prior"],
+            float(header["autocorrelation_time"]),
             (),
         )
         model.n_features_in_ = int(header["n_features_in"])
