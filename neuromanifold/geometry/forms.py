@@ -75,7 +75,10 @@ class FirstForm:
                 f"a map of {k} coordinates into {d} dimensions is no immersion; its metric, rank and "
                 "pseudo-volume exist, curvatures do not (restrict it to fewer directions)"
             )
-        first = jet.first if factor is None else factor.mT @ jet.first
+        # A derivative rule may be finite where the map is not (log of a negative number).
+        defined = torch.isfinite(jet.value).all(-1)[:, None, None]
+        first = torch.where(defined, jet.first, torch.nan)
+        first = first if factor is None else factor.mT @ first
         basis, scale = orthonormalize(first)
         values = singular_values(scale.detach())
         largest = values[:, :1]
