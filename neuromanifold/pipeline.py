@@ -21,7 +21,7 @@ from neuromanifold import __version__
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, RandomState
-from neuromanifold.data.prepare import prepare, preparation
+from neuromanifold.data.prepare import preparation, prepare
 from neuromanifold.data.recording import Arrays, check, task_variables, to_arrays
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models import TopologicalVAE
@@ -91,12 +91,12 @@ class Analysis:
         write(path, self.content(title))
 
     def to_netcdf(self, path: str | os.PathLike[str]) -> None:
-        """Write the results as one netCDF4 file, a group for each of :meth:`parts`; ``xarray.open_datatree`` reads it."""
+        """Write the results as one netCDF4 file, a group for each of :meth:`parts` (``xarray.open_datatree`` reads it)."""
         write_netcdf(path, self.parts())
 
     def parts(self) -> dict[str, xr.Dataset]:
         """Results by name: profile, bars, against, statistics, latent; "/" holds the verdict and the settings."""
-        root = {"version": __version__, "template": self.topology.template_, "reasons": "; ".join(self.topology.reasons_)}
+        verdict = {"template": self.topology.template_, "reasons": "; ".join(self.topology.reasons_)}
         latent = None if self.latent is None else self.latent.to_dataset(name="latent")
         found = {
             "profile": self.profile,
@@ -106,14 +106,15 @@ class Analysis:
             "latent": latent,
         }
         settings = {key: str(value) for key, value in self.settings.items()}
-        return {"/": xr.Dataset(attrs=root | settings)} | {k: v for k, v in found.items() if v is not None}
+        return {"/": xr.Dataset(attrs={"version": __version__} | settings | verdict)} | {k: v for k, v in found.items() if v is not None}
 
     def _methods(self) -> str:
         s = self.settings
         text = (
             f"Activity was prepared as listed under settings (model: Gaussian of {s['smoothing']} s; topology: "
             f"{s['topology_smoothing']} s). Bars of the Vietoris-Rips filtration over Z2 and Z3 were compared with "
-            f"{self.topology.n_shuffles} {self.topology.null_} shuffles of each unit at alpha = {self.topology.alpha:g}."
+            f"{self.topology.n_shuffles} shuffles of each unit ({self.topology.null_}) at alpha = "
+            f"{self.topology.alpha:g}."
         )
         if self.model is not None:
             text += (

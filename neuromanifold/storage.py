@@ -76,7 +76,7 @@ def write_json(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None
 
 
 def write_netcdf(path: str | os.PathLike[str], content: xr.Dataset | Mapping[str, xr.Dataset]) -> None:
-    """Write a Dataset, or several as groups by name ("/" is the root), as netCDF4 (h5netcdf), atomically and compressed."""
+    """Write a Dataset, or several as groups ("/" is the root), as compressed netCDF4 (h5netcdf), atomically."""
     groups = {"/": content} if isinstance(content, xr.Dataset) else dict(content)
     encoding = {("/" + name).replace("//", "/"): _compression(dataset) for name, dataset in groups.items()}
     with atomic_path(path) as temporary:

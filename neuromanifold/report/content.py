@@ -38,7 +38,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, its name (as of a file), the caption below it and the words that stand for it where it cannot be seen."""
+    """A figure, its name (as of a file), its caption and the words that stand for it where it cannot be seen."""
 
     name: str
     figure: Figure

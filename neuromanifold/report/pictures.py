@@ -144,7 +144,7 @@ def _latent(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
         view = latent_view(latent, task, angle, None if angle == 0 and colatitude else 2 * math.pi)
         name, shown = view["variable"].attrs["long_name"], view["latent"].attrs["long_name"]
         yield Picture(
-            "latent_against_variable" if latent.ndim == 1 or latent.sizes["angle"] == 1 else f"latent_{angle}_against_variable",
+            f"latent_{angle}_against_variable",
             _figure(figures.latent_against(view)),
             f"The {shown} decoded from the activity, against {name}, in {view.sizes['sample']} samples. "
             "Opposite edges are the same place wherever an axis is an angle.",

@@ -1,0 +1,163 @@
+"""The whole line on recordings whose answer is known, and what it leaves behind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import neuromanifold as nm
+from neuromanifold._errors import InputError
+from neuromanifold.data.inference import InferenceWarning
+from neuromanifold.profile import immersion_profile
+from neuromanifold.statistics import best_rotation
+
+FAST = {"n_shuffles": 19, "n_bootstrap": 4, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def recording() -> xr.Dataset:
+    return nm.synthetic.head_direction_cells(n_times=4000, n_units=20, random_state=1)
+
+
+@pytest.fixture(scope="module")
+def analysis(recording):
+    return nm.analyze(recording, variable="head_direction", **FAST)
+
+
+def test_a_ring_of_head_direction_cells_is_named_and_decoded(analysis) -> None:
+    assert analysis.topology.template_ == "circle"
+    assert float(analysis.statistics["decoding_error"]) < 10
+    assert analysis.latent.sizes["time"] == analysis.recording.sizes["time"]
+    assert analysis.latent.attrs["units"] == "radian"
+
+
+def test_without_the_variable_the_latent_still_follows_it(recording) -> None:
+    found = nm.analyze(recording, **FAST)
+    error = best_rotation(found.latent.to_numpy()[:, 0], recording["head_direction"].to_numpy())[1]
+    assert np.rad2deg(error) < 15
+    assert found.model.gauge_ == "constant speed of the immersion"
+
+
+def test_results_carry_units_settings_and_version(analysis, tmp_path) -> None:
+    path = tmp_path / "result.nc"
+    analysis.to_netcdf(path)
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        assert tree.attrs["version"] == nm.__version__
+        assert tree.attrs["template"] == "circle"
+        assert "random_state" in tree.attrs
+        assert tree["profile"]["mean_curvature_norm"].attrs["units"] == "1 / SD"
+        assert {"bars", "against", "statistics", "latent"} <= set(tree.children)
+
+
+def test_report_says_the_verdict(analysis, tmp_path) -> None:
+    path = tmp_path / "report.html"
+    analysis.to_html(path, title="a <b> title")
+    page = path.read_text()
+    assert "The activity lies on a circle" in page
+    assert "a &lt;b&gt; title" in page
+    assert len(analysis.figures()) >= 5
+
+
+def test_same_seed_same_numbers(recording, analysis) -> None:
+    again = nm.analyze(recording, variable="head_direction", **FAST)
+    xr.testing.assert_identical(again.profile, analysis.profile)
+    np.testing.assert_array_equal(again.latent, analysis.latent)
+
+
+def test_rolled_units_are_not_a_circle(recording) -> None:
+    rng = np.random.default_rng(0)
+    counts = recording["activity"].to_numpy()
+    rolled = np.stack([np.roll(unit, rng.integers(400, 3600)) for unit in counts.T], axis=1)
+    control = recording.assign(activity=recording["activity"].copy(data=rolled))
+    found = nm.analyze(control, n_shuffles=19, n_bootstrap=0, random_state=0)
+    assert found.topology.template_ != "circle"
+    assert "template" not in found.settings
+    assert found.profile is None
+
+
+def test_a_template_can_be_asked_for(recording) -> None:
+    found = nm.analyze(recording, template="circle", **FAST)
+    assert found.settings["template"] == "circle"
+
+
+def test_unknown_variable_lists_those_there_are(recording) -> None:
+    with pytest.raises(InputError, match="head_direction"):
+        nm.analyze(recording, variable="speed")
+
+
+def test_curvature_of_the_simulated_ring_is_the_true_one(recording) -> None:
+    """The fitted profile against that of the true rate map, in the same units."""
+    prepared = nm.prepare(recording, transform=None, zscore=True)
+    model = nm.TopologicalVAE(random_state=0, max_epochs=1)
+    model.fit(prepared["activity"].to_numpy(), recording["head_direction"].to_numpy())
+    estimated = nm.curvature_profile(model)
+    true = immersion_profile(nm.synthetic.immersion_of(prepared))
+    error = nm.curvature_error(estimated["mean_curvature_norm"], true["mean_curvature_norm"], true["area"])
+    assert error < 0.05
+
+
+@pytest.mark.parametrize("fault", ["nan", "labels", "one unit", "constant"])
+def test_faults_are_named(recording, fault) -> None:
+    broken = recording.isel(time=slice(0, 500)).copy(deep=True)
+    if fault == "nan":
+        values = broken["activity"].to_numpy().astype(float)
+        values[3, 2] = np.nan
+        broken = broken.assign(activity=broken["activity"].copy(data=values))
+        with pytest.raises(InputError, match="NaN"):
+            nm.analyze(broken, **FAST)
+    elif fault == "labels":
+        with pytest.raises(InputError, match="samples"):
+            nm.as_recording(broken["activity"].to_numpy(), {"angle": np.zeros(3)}, sampling_period=0.1)
+    elif fault == "one unit":
+        with pytest.raises(InputError, match="at least 2"):
+            nm.analyze(broken.isel(unit=slice(0, 1)), **FAST)
+    else:
+        values = broken["activity"].to_numpy().copy()
+        values[:, 0] = 0
+        broken = broken.assign(activity=broken["activity"].copy(data=values))
+        with pytest.warns(UserWarning, match="dropped units"):
+            found = nm.prepare(broken)
+        assert found.sizes["unit"] == recording.sizes["unit"] - 1
+
+
+@pytest.mark.slow
+class TestMouse28:
+    """The acceptance figures on a real recording: 17 head-direction cells of the anterodorsal thalamus."""
+
+    @pytest.fixture(scope="class")
+    def path(self, request):
+        from conftest import SHARED
+
+        path = SHARED / "hd_mouse28" / "hd_mouse28_wake.npz"
+        if not path.exists():
+            pytest.skip("the recording 'hd_mouse28' is not on this machine (NEUROMANIFOLD_SHARED_DATA)")
+        return path
+
+    @pytest.fixture(scope="class")
+    def mouse(self, path):
+        with pytest.warns(InferenceWarning):
+            return nm.load(path, activity="adn_counts")
+
+    def test_latent_follows_the_head_without_being_told(self, mouse) -> None:
+        errors = []
+        for seed in range(10):
+            found = nm.analyze(mouse, n_bootstrap=0, random_state=seed)
+            assert found.topology.template_ == "circle"
+            error = best_rotation(found.latent.to_numpy()[:, 0], mouse["head_direction_rad"].to_numpy())[1]
+            errors.append(np.rad2deg(error))
+        print("median errors, degrees:", np.round(errors, 2))
+        assert np.sum(np.array(errors) <= 12) >= 9
+
+    def test_held_out_decoding_with_the_variable(self, mouse) -> None:
+        found = nm.analyze(mouse, variable="head_direction_rad", random_state=0)
+        print("held-out decoding error, degrees:", float(found.statistics["decoding_error"]))
+        assert float(found.statistics["decoding_error"]) <= 11
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_rolled_units_are_not_a_circle(self, mouse, seed) -> None:
+        rng = np.random.default_rng(seed)
+        counts = mouse["activity"].to_numpy()
+        rolled = np.stack([np.roll(unit, rng.integers(2000, len(counts) - 2000)) for unit in counts.T], axis=1)
+        control = mouse.assign(activity=mouse["activity"].copy(data=rolled))
+        assert nm.analyze(control, n_bootstrap=0, random_state=seed).topology.template_ != "circle"
