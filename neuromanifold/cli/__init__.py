@@ -1,0 +1,14 @@
+"""The command line: ``neuromanifold analyze | demo | topology | info | benchmark``.
+
+Also ``python -m neuromanifold``. Results go to stdout (with ``--json`` one JSON object and nothing else),
+progress and notes to stderr. Exit codes: 0 done, an undecided template included; 2 wrong usage or bad input;
+3 undecided, with ``--require-template``; 130 interrupted; 1 anything unforeseen.
+
+Heavy modules are reached through the lazily loaded public names ``nm.…``, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from neuromanifold.cli.commands import BENCHMARKS, app, main
+
+__all__ = ["BENCHMARKS", "app", "main"]

@@ -1,0 +1,266 @@
+"""Commands: each reads its options, calls the package, and shows what comes out."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import neuromanifold as nm
+from neuromanifold.cli.console import INTERRUPTED, UNDECIDED, Session, plain, session
+from neuromanifold.cli.options import (
+    Activity,
+    AsJson,
+    BinSize,
+    Debug,
+    Device,
+    File,
+    Folder,
+    Hardware,
+    Jobs,
+    Quiet,
+    Required,
+    Seed,
+    Shuffles,
+    Smoothing,
+    seconds,
+)
+from neuromanifold.cli.output import writable_folder, write_analysis, write_bars
+from neuromanifold.cli.summary import (
+    analysis_lines,
+    analysis_summary,
+    files_lines,
+    listing_lines,
+    listing_summary,
+    recording_line,
+    topology_lines,
+    topology_summary,
+)
+
+__all__ = ["BENCHMARKS", "app", "main"]
+
+# Name -> what it measures; ``nm.benchmarks.NAME.run()`` measures it.
+BENCHMARKS = {"geometry": "curvatures of closed-form manifolds, error and time"}
+
+DEMO = ("head_direction", "head_direction")  # a bundled recording and its task variable
+
+
+app = typer.Typer(
+    name="neuromanifold",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _examples(*lines: str) -> str:
+    """Lines below a command's help; the backspace keeps them from being joined."""
+    return "\b\nExamples:\n" + "\n".join(f"  neuromanifold {line}" for line in lines)
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog=_examples("demo", "info session.mat", "analyze session.mat --out results"),
+)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """The curvature of neural manifolds: a recording in, its template, a model and a report out."""
+    if version:
+        typer.echo(f"neuromanifold {nm.__version__}")
+        raise typer.Exit
+
+
+@app.command(
+    short_help="From a file to a report.",
+    epilog=_examples(
+        "analyze session.nc --out results",
+        "analyze session.mat --activity spikes --bin-size 0.05 --variable heading --out results",
+        "analyze session.nc --template circle --out results --json > summary.json",
+    ),
+)
+def analyze(
+    file: File,
+    out: Folder,
+    activity: Activity = None,
+    variable: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Task variable to fit and to show curvature against.")
+    ] = None,
+    bin_size: BinSize = None,
+    template: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Fit this template whatever the topology says.")
+    ] = None,
+    smoothing: Smoothing = "auto",
+    topology_smoothing: Smoothing = "auto",
+    shuffles: Shuffles = 100,
+    seed: Seed = 0,
+    device: Hardware = Device.AUTO,
+    jobs: Jobs = None,
+    require_template: Required = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Analyse a recording: its template, a model of it, and its curvature.
+
+    Writes report.html (open it in a browser), result.nc (all numbers), model.npz (where a template was
+    decided) and figures/*.png into the folder of --out.
+    """
+    with session(as_json=json, quiet=quiet, debug=debug) as running:
+        recording = _loaded(running, file, activity, bin_size)
+        settings = {
+            # Resolved here, so that a wrong name is told before the minutes that topology takes.
+            "template": None if template is None else nm.manifolds.resolve(template),
+            "smoothing": seconds(smoothing),
+            "topology_smoothing": seconds(topology_smoothing),
+            "n_shuffles": shuffles,
+            "device": device.value,
+            "n_jobs": jobs,
+            "random_state": seed,
+        }
+        folder = writable_folder(out, file)
+        _analyse(running, str(file), recording, variable, folder, settings, require_template)
+
+
+@app.command(
+    short_help="Analyse a recording that comes along.", epilog=_examples("demo", "demo --out my-first-report")
+)
+def demo(
+    out: Folder = Path("neuromanifold-demo"),
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Analyse a recording that comes along: 24 simulated head-direction cells. Takes about a minute."""
+    with session(as_json=json, quiet=quiet, debug=debug) as running:
+        name, variable = DEMO
+        recording = nm.datasets.load(name)
+        running.tell(f"{name}: {recording_line(recording)}")
+        settings = {"n_jobs": jobs, "random_state": seed}
+        _analyse(running, name, recording, variable, writable_folder(out), settings)
+
+
+@app.command(
+    short_help="Which template: verdict and p-values.",
+    epilog=_examples(
+        "topology session.nc",
+        "topology session.mat --activity spikes --bin-size 0.05 --smoothing 0.2 --shuffles 500 --out bars",
+    ),
+)
+def topology(
+    file: File,
+    activity: Activity = None,
+    bin_size: BinSize = None,
+    smoothing: Smoothing = "auto",
+    shuffles: Shuffles = 100,
+    alpha: Annotated[float, typer.Option(help="Level at which a hole counts.")] = 0.05,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the barcodes, as a figure and as numbers.")
+    ] = None,
+    require_template: Required = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Which template the activity lies on: verdict, Betti numbers over Z2 and Z3, p-values and reasons."""
+    with session(as_json=json, quiet=quiet, debug=debug) as running:
+        recording = _loaded(running, file, activity, bin_size)
+        folder = None if out is None else writable_folder(out, file)
+        prepared = nm.prepare(recording, smoothing=_resolved(seconds(smoothing), recording))
+        found = nm.Topology(
+            alpha=alpha, n_shuffles=shuffles, n_jobs=jobs, verbose=running.watched, random_state=seed
+        ).fit(prepared)
+        content = {"file": str(file), **topology_summary(found), "files": {}}
+        if folder is not None:
+            content["files"] = write_bars(found.bars_, folder)
+        running.show(content, [*topology_lines(content), *files_lines(content["files"])])
+        _require(content, require_template)
+
+
+@app.command(short_help="What a file holds.", epilog=_examples("info session.mat", "info session.mat --json"))
+def info(file: File, json: AsJson = False, debug: Debug = False) -> None:
+    """What a file holds: names, shapes, likely roles, and the commands that read it."""
+    with session(as_json=json, debug=debug) as running:
+        content = listing_summary(_beside(nm.load).inspect(file))
+        running.show(content, listing_lines(content))
+
+
+@app.command(short_help="Run a benchmark.", epilog=_examples(*(f"benchmark {name}" for name in BENCHMARKS)))
+def benchmark(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(BENCHMARKS)}.")],
+    debug: Debug = False,
+) -> None:
+    """Run a benchmark of the package and print its table."""
+    if name not in BENCHMARKS:
+        known = "".join(f"\n  {known}: {what}" for known, what in BENCHMARKS.items())
+        raise typer.BadParameter(f"no benchmark {plain(name)!r}; there are{known}", param_hint="NAME")
+    with session(debug=debug):
+        table = getattr(nm.benchmarks, name).run()
+    typer.echo(table)
+
+
+def main() -> None:
+    """The console entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding cannot show must not end the program.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="neuromanifold")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _beside(public: Any) -> Any:
+    """The module that a lazily loaded public name comes from, for what else it defines."""
+    return sys.modules[public.__module__]
+
+
+def _resolved(smoothing: str | float | None, recording: Any) -> float | None:
+    """The width that ``analyze`` gives the topology."""
+    pipeline = _beside(nm.analyze)
+    width: float | None = pipeline._resolved(smoothing, recording, pipeline.TOPOLOGY_SMOOTHING)
+    return width
+
+
+def _loaded(running: Session, file: Path, activity: str | None, bin_size: float | None) -> Any:
+    recording = nm.load(file, activity=activity, bin_size=bin_size)
+    running.tell(f"{file}: {recording_line(recording)}")
+    return recording
+
+
+def _analyse(
+    running: Session,
+    name: str,
+    recording: Any,
+    variable: str | None,
+    folder: Path,
+    settings: dict[str, Any],
+    require_template: bool = False,
+) -> None:
+    """Analyse a recording, write what comes out into a folder, and show it in short."""
+    started = time.monotonic()
+    analysis = nm.analyze(recording, variable, verbose=running.watched, **settings)
+    content = {
+        "file": name,
+        **analysis_summary(analysis),
+        "files": write_analysis(analysis, folder, Path(name).stem),
+    }
+    content |= {"seed": settings["random_state"], "seconds": round(time.monotonic() - started, 2)}
+    running.show(content, analysis_lines(content))
+    _require(content, require_template)
+
+
+def _require(content: dict[str, Any], template: bool) -> None:
+    if template and not content["decided"]:
+        raise typer.Exit(UNDECIDED)

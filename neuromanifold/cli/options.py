@@ -1,0 +1,86 @@
+"""Options: the words after a command, each defined once, with what it means and what is allowed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuromanifold.cli.console import UNDECIDED, plain
+
+__all__ = [
+    "Activity",
+    "AsJson",
+    "BinSize",
+    "Debug",
+    "Device",
+    "File",
+    "Folder",
+    "Hardware",
+    "Jobs",
+    "Quiet",
+    "Required",
+    "Seed",
+    "Shuffles",
+    "Smoothing",
+    "seconds",
+]
+
+
+class Device(StrEnum):
+    """Where the model is fitted."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+def _seconds(text: str) -> str:
+    """Check a smoothing width where it is typed; it stays a text, since "auto" and "none" are two of them."""
+    try:
+        fits = text in ("auto", "none") or 0 <= float(text) < float("inf")
+    except ValueError:
+        fits = False
+    if not fits:
+        raise typer.BadParameter(f'{plain(text)!r} is not a number of seconds, "auto" or "none"')
+    return text
+
+
+def _workers(count: int | None) -> int | None:
+    if count is not None and count < 1 and count != -1:
+        raise typer.BadParameter(f"{count} workers: give 1 or more, or -1 for one a core")
+    return count
+
+
+_WIDTH = typer.Option(metavar="SECONDS", callback=_seconds, help='Gaussian: a number, "auto" or "none".')
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A .nc, .npz, .mat, .h5, .csv or .tsv file.")]
+Folder = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report and the numbers.")]
+Activity = Annotated[str | None, typer.Option(metavar="NAME", help="Which array is the activity (see info).")]
+BinSize = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Width of a bin; spike times need one.")
+]
+Smoothing = Annotated[str, _WIDTH]
+Shuffles = Annotated[int, typer.Option(min=1, help="Shuffled controls; p is at least 1 / (1 + shuffles).")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(callback=_workers, metavar="N", help="Parallel workers, 1 by default; -1: one a core."),
+]
+Hardware = Annotated[Device, typer.Option("--device", help="Where the model is fitted.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes, only the result.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")]
+Required = Annotated[
+    bool, typer.Option("--require-template", help=f"Exit with {UNDECIDED} where the template is undecided.")
+]
+
+
+def seconds(smoothing: str) -> str | float | None:
+    """A smoothing width as the package takes it: "auto", a number, or None."""
+    if smoothing == "none":
+        return None
+    return smoothing if smoothing == "auto" else float(smoothing)

@@ -1,0 +1,89 @@
+"""Output: the folder that a command writes, each file whole or absent.
+
+A run writes only files of its own names, and takes away those of an earlier run that it does not replace, so
+that a folder never holds the model or a figure of one run beside the verdict of another.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import neuromanifold as nm
+from neuromanifold._errors import FileFormatError, InputError
+
+__all__ = ["FIGURES", "writable_folder", "write_analysis", "write_bars"]
+
+_DPI = 200
+NAMES = ("report.html", "result.nc", "model.npz", "bars.nc")
+# Names of the figures that a report may have, to know those of an earlier run.
+FIGURES = (
+    "mean_curvature_norm",
+    "scalar_curvature",
+    "curvature_against_variable",
+    "latent_against_variable",
+    "latent_0_against_variable",
+    "latent_1_against_variable",
+    "manifold",
+    "barcodes",
+    "tuning",
+)
+
+
+def writable_folder(folder: Path, source: Path | None = None) -> Path:
+    """Make a folder and see that it can be written, before minutes are spent on what goes there.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be made or written.
+    InputError
+        If results would replace the file ``source`` they are made from.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise FileFormatError(
+            f"cannot write to the folder {folder}: {reason}; choose another with --out"
+        ) from error
+    if source is not None and source.resolve() in [(folder / name).resolve() for name in NAMES]:
+        raise InputError(f"results in {folder} would replace {source}: choose another folder with --out")
+    return folder
+
+
+def write_analysis(analysis: Any, folder: Path, title: str) -> dict[str, str]:
+    """Report, numbers, model and figures of an analysis; their paths by name."""
+    report, result, model = (folder / name for name in NAMES[:3])
+    analysis.to_html(report, title)
+    analysis.to_netcdf(result)
+    files = {"report": report, "result": result}
+    if analysis.model is not None:
+        analysis.model.save(model)
+        files["model"] = model
+    for name, figure in analysis.figures().items():
+        files[name] = _saved(figure, _figure_path(folder, name))
+    for stale in {model, *(_figure_path(folder, name) for name in FIGURES)} - set(files.values()):
+        stale.unlink(missing_ok=True)
+    return {name: str(path) for name, path in files.items()}
+
+
+def write_bars(bars: Any, folder: Path) -> dict[str, str]:
+    """Barcodes of a topology as a figure and as numbers; their paths by name."""
+    figure = nm.report.figures.barcodes(bars)[0].get_figure()
+    path = _saved(figure, _figure_path(folder, "barcodes"))
+    numbers = folder / "bars.nc"
+    nm.storage.write_netcdf(numbers, bars)
+    return {"barcodes": str(path), "bars": str(numbers)}
+
+
+def _figure_path(folder: Path, name: str) -> Path:
+    return folder / "figures" / f"{name}.png"
+
+
+def _saved(figure: Any, path: Path) -> Path:
+    with nm.storage.atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=_DPI, metadata={"Software": None})
+    return path

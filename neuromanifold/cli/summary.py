@@ -1,0 +1,168 @@
+"""Summary: a result as plain values, for scripts, and the same values as lines, for people.
+
+Each ``…_summary`` gives a mapping that JSON can hold once numpy's numbers are unwrapped; each ``…_lines``
+reads only such a mapping, so that what a person reads and what a script gets cannot differ.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from neuromanifold.cli.console import number, plain
+
+if TYPE_CHECKING:  # xarray takes a second to load, and help should not wait for it
+    import xarray as xr
+
+__all__ = [
+    "analysis_lines",
+    "analysis_summary",
+    "files_lines",
+    "listing_lines",
+    "listing_summary",
+    "recording_line",
+    "topology_lines",
+    "topology_summary",
+]
+
+_HOLES = {1: "loops", 2: "cavities"}
+
+
+def recording_line(recording: xr.Dataset) -> str:
+    """What was read, in one line."""
+    n, d = recording.sizes["time"], recording.sizes["unit"]
+    period = float(recording.attrs["sampling_period"])
+    return f"{d} units, {n} samples of {number(1000 * period)} ms ({number(round(n * period))} s)"
+
+
+def topology_summary(topology: Any) -> dict[str, Any]:
+    """Verdict, reasons, Betti numbers and p-values of a fitted ``Topology``."""
+    return {
+        "template": str(topology.template_),
+        "decided": str(topology.template_) != "undecided",
+        "reasons": list(topology.reasons_),
+        "support": dict(topology.support_),
+        "betti": {f"Z{prime}": list(numbers) for prime, numbers in topology.betti_.items()},
+        "p_values": {str(degree): list(values) for degree, values in topology.p_values_.items()},
+    }
+
+
+def topology_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The verdict with its reasons, and the numbers behind it."""
+    yield f"Verdict: {summary['template']}"
+    yield from (f"  {reason}" for reason in summary["reasons"])
+    betti = "; ".join(f"{', '.join(map(str, b))} over {field}" for field, b in summary["betti"].items())
+    yield f"  Betti numbers: {betti}"
+    for degree, values in summary["p_values"].items():
+        claimed = next(iter(summary["betti"].values()))[int(degree)]
+        shown = ", ".join(f"{value:.2g}" for value in values[: claimed + 1])
+        yield f"  {_HOLES[int(degree)]}: {claimed} longer than chance; p of the longest bars: {shown}"
+
+
+def analysis_summary(analysis: Any) -> dict[str, Any]:
+    """The topology's summary with the statistics and the range of the mean curvature."""
+    summary = topology_summary(analysis.topology)
+    statistics = analysis.statistics
+    summary["statistics"] = {} if statistics is None else dict(_scalars(statistics))
+    curvature = None if analysis.profile is None else analysis.profile["mean_curvature_norm"]
+    if curvature is not None:
+        summary["mean_curvature_norm"] = {
+            "min": float(curvature.min()),
+            "median": float(curvature.median()),
+            "max": float(curvature.max()),
+            "units": str(curvature.attrs.get("units", "")),
+        }
+    return summary
+
+
+def _scalars(statistics: xr.Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, scalar in statistics.data_vars.items():
+        if scalar.ndim == 0:
+            kept = {
+                key: scalar.attrs[key] for key in ("long_name", "units", "description") if key in scalar.attrs
+            }
+            yield str(name), {"value": scalar.item(), **kept}
+
+
+def analysis_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Verdict, statistics, curvature, and where the files are."""
+    yield from topology_lines(summary)
+    statistics = summary["statistics"]
+    if statistics:
+        yield "Numbers:"
+    for name, scalar in statistics.items():
+        if not name.endswith(("_lower", "_upper")):
+            yield f"  {scalar.get('long_name', name)}: {_with_interval(name, statistics)}"
+    curvature = summary.get("mean_curvature_norm")
+    if curvature is not None:
+        low, middle, high = (number(curvature[key]) for key in ("min", "median", "max"))
+        yield f"  |H| from {low} to {high}, median {middle}{_unit(curvature['units'])}"
+    yield from files_lines(summary["files"])
+
+
+def _with_interval(name: str, statistics: Mapping[str, Any]) -> str:
+    value = statistics[name]["value"]
+    shown = value if isinstance(value, str) else number(value)
+    bounds = [statistics.get(f"{name}_{side}") for side in ("lower", "upper")]
+    if all(bounds):
+        shown += f" [{', '.join(number(bound['value']) for bound in bounds if bound)}]"
+    return shown + _unit(statistics[name].get("units", ""))
+
+
+def _unit(units: str) -> str:
+    """Units as they follow a number: nothing for 1, "per m" for "1 / m"."""
+    return "" if units in ("", "1") else f" {units.replace('1 / ', 'per ', 1)}"
+
+
+def files_lines(files: Mapping[str, str]) -> Iterator[str]:
+    """Where things were written; nothing where nothing was."""
+    if files:
+        yield "Written:"
+        yield from (f"  {path}" for path in files.values())
+
+
+def listing_summary(listing: Any) -> dict[str, Any]:
+    """What a file holds, and the commands that read it."""
+    return {
+        "file": listing.source,
+        "holds": [dict(row) for row in listing.rows],
+        "load": listing.call,
+        "analyze": _command(listing),
+    }
+
+
+def listing_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The table of what a file holds, one row a line, and the commands that read it."""
+    header = {key: key for key in ("name", "shape", "dtype", "role")}
+    table = [header, *({key: plain(row[key]) for key in header} for row in summary["holds"])]
+    widths = {key: max(len(row[key]) for row in table) for key in header}
+    yield f"{summary['file']} holds:"
+    yield from ("  " + "  ".join(row[key].ljust(widths[key]) for key in header).rstrip() for row in table)
+    yield f"Load it:    {summary['load']}"
+    yield f"Analyse it: {summary['analyze']}"
+
+
+def _command(listing: Any) -> str:
+    """The ``analyze`` command for a file: names are given where the file leaves a choice."""
+    by_role: dict[str, dict[str, str]] = {}
+    for row in listing.rows:
+        by_role.setdefault(row["role"], {})[row["name"]] = row["shape"]
+    matrices, spikes = by_role.get("activity", {}), by_role.get("spike times", {})
+    candidates = [*matrices, *spikes]
+    words = ["neuromanifold", "analyze", listing.source]
+    if len(candidates) > 1 and "activity" not in candidates:
+        words += ["--activity", candidates[0]]
+    if spikes and not matrices:
+        words += ["--bin-size", "0.05"]
+    variables = by_role.get("task variable", {})
+    if len(candidates) == 1 and matrices:
+        length = _length(matrices[candidates[0]])
+        variables = {name: shape for name, shape in variables.items() if _length(shape) == length}
+    words += ["--variable", next(iter(variables))] if variables else []
+    return shlex.join([*words, "--out", "results"])
+
+
+def _length(shape: str) -> str:
+    """The first number of a shape such as ``(1200, 24)``."""
+    return shape.strip("()").split(",")[0]

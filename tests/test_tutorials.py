@@ -1,0 +1,66 @@
+"""The tutorials run from top to bottom, come out right, and are stored as a reader should find them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat", reason="tutorials are run by nbclient: install neuromanifold[test]")
+nbclient = pytest.importorskip("nbclient", reason="tutorials are run by nbclient: install neuromanifold[test]")
+
+ROOT = Path(__file__).parents[1]
+# Each tutorial with settings that make it quick; they replace its cell tagged "parameters".
+SHORT = {"01_recording_to_report": {"minutes": 4, "n_shuffles": 19, "n_bootstrap": 5}}
+
+
+def notebook(name: str):
+    return nbformat.read(ROOT / "tutorials" / f"{name}.ipynb", as_version=4)
+
+
+def parameters(cells: list):
+    return next(cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+
+
+def text_cells(text: str) -> list[tuple[str, str]]:
+    """Kind and text of each cell of a Markdown file whose fenced blocks are its code."""
+    body = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
+    pieces = re.split(r"^```python.*\n((?:.*\n)*?)```$", body, flags=re.MULTILINE)
+    kinds = ["markdown", "code"] * len(pieces)
+    return [(kind, piece.strip()) for kind, piece in zip(kinds, pieces, strict=False) if piece.strip()]
+
+
+def test_every_tutorial_is_tested():
+    assert {path.stem for path in (ROOT / "tutorials").glob("*.ipynb")} == set(SHORT)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_notebook_and_its_text_are_the_same(name):
+    """The Markdown is what is edited; ``jupytext --to ipynb tutorials/NAME.md`` makes the notebook of it."""
+    stored = [(cell.cell_type, cell.source) for cell in notebook(name).cells]
+    assert stored == text_cells((ROOT / "tutorials" / f"{name}.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_notebook_is_stored_without_outputs(name):
+    code = [cell for cell in notebook(name).cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_short_settings_are_settings_of_the_notebook(name):
+    assert set(re.findall(r"^(\w+) =", parameters(notebook(name).cells).source, re.MULTILINE)) == set(SHORT[name])
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_notebook_runs_and_its_check_passes(name, tmp_path):
+    tutorial = notebook(name)
+    parameters(tutorial.cells).source = "\n".join(f"{key} = {value}" for key, value in SHORT[name].items())
+    client = nbclient.NotebookClient(tutorial, timeout=120, kernel_name="python3")
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    client.execute(cwd=str(tmp_path), env={**os.environ, "PYTHONPATH": paths})
+    printed = "".join(output.get("text", "") for output in tutorial.cells[-1].outputs)
+    assert "CHECK: passed" in printed, printed
+    assert (tmp_path / "head_direction.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
