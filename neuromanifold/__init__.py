@@ -13,6 +13,7 @@ _PUBLIC: dict[str, str | None] = {
     "manifolds": None,
     "geometry": None,
     "distributions": None,
+    "benchmarks": None,
     "synthetic": "neuromanifold.data",
     "datasets": "neuromanifold.data",
     "load": "neuromanifold.data.readers",
@@ -24,6 +25,7 @@ _PUBLIC: dict[str, str | None] = {
     "curvature_profile": "neuromanifold.profile",
     "curvature_error": "neuromanifold.profile",
     "analyze": "neuromanifold.pipeline",
+    "analyze_many": "neuromanifold.pipeline",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

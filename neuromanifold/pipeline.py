@@ -8,120 +8,32 @@ measured on activity whose bends have not been smoothed away.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
 
-from neuromanifold import __version__
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, RandomState
-from neuromanifold.data.prepare import preparation, prepare
+from neuromanifold.analysis import Analysis
+from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import Arrays, check, task_variables, to_arrays
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import curvature_profile
-from neuromanifold.report import ReportContent, compose, write
 from neuromanifold.statistics import best_rotation, curvature_against, held_out_points, scalars, summary
-from neuromanifold.storage import write_netcdf
 from neuromanifold.topology import Topology
 
-__all__ = ["Analysis", "analyze", "analyze_many"]
+__all__ = ["analyze", "analyze_many"]
 
 # Standard deviations of the Gaussian, seconds, for spike counts and rates; continuous activity is taken as it is.
 MODEL_SMOOTHING = 0.15
 TOPOLOGY_SMOOTHING = 0.4
 FITTED = ("circle", "sphere", "torus")
 Smoothing = float | None | Literal["auto"]
-
-
-@dataclass
-class Analysis:
-    """What :func:`analyze` found.
-
-    Attributes
-    ----------
-    recording, prepared : Dataset
-        As given (checked), and as the model saw it.
-    topology : Topology
-    model : TopologicalVAE or None
-        None where no template was decided, or it has no holes to coordinate.
-    latent : DataArray (time, angle) or None
-        Intrinsic angles in radians at every time of the prepared recording.
-    profile, against, statistics : Dataset or None
-        Curvature over the template; binned along the task variable; scalars.
-    variable : str or None
-    settings : dict
-    """
-
-    recording: xr.Dataset
-    prepared: xr.Dataset
-    topology: Topology
-    model: TopologicalVAE | None = None
-    latent: xr.DataArray | None = None
-    profile: xr.Dataset | None = None
-    against: xr.Dataset | None = None
-    statistics: xr.Dataset | None = None
-    variable: str | None = None
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def content(self, title: str = "Recording") -> ReportContent:
-        """What the report says and shows."""
-        return compose(
-            self,
-            title=title,
-            variable=self.variable,
-            methods=self._methods(),
-            settings=self.settings | {"preparation": preparation(self.prepared)},
-            version=__version__,
-            seed=str(self.settings.get("random_state")),
-        )
-
-    def figures(self) -> dict[str, Any]:
-        """The report's matplotlib figures by name."""
-        return {picture.name: picture.figure for picture in self.content().figures}
-
-    def to_html(self, path: str | os.PathLike[str], title: str = "Recording") -> None:
-        """Write the report as one self-contained page."""
-        write(path, self.content(title))
-
-    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
-        """Write the results as one netCDF4 file, a group for each of :meth:`parts` (``xarray.open_datatree`` reads it)."""
-        write_netcdf(path, self.parts())
-
-    def parts(self) -> dict[str, xr.Dataset]:
-        """Results by name: profile, bars, against, statistics, latent; "/" holds the verdict and the settings."""
-        verdict = {"template": self.topology.template_, "reasons": "; ".join(self.topology.reasons_)}
-        latent = None if self.latent is None else self.latent.to_dataset(name="latent")
-        found = {
-            "profile": self.profile,
-            "bars": self.topology.bars_,
-            "against": self.against,
-            "statistics": self.statistics,
-            "latent": latent,
-        }
-        settings = {key: str(value) for key, value in self.settings.items()}
-        return {"/": xr.Dataset(attrs={"version": __version__} | settings | verdict)} | {k: v for k, v in found.items() if v is not None}
-
-    def _methods(self) -> str:
-        s = self.settings
-        text = (
-            f"Activity was prepared as listed under settings (model: Gaussian of {s['smoothing']} s; topology: "
-            f"{s['topology_smoothing']} s). Bars of the Vietoris-Rips filtration over Z2 and Z3 were compared with "
-            f"{self.topology.n_shuffles} shuffles of each unit ({self.topology.null_}) at alpha = "
-            f"{self.topology.alpha:g}."
-        )
-        if self.model is not None:
-            text += (
-                f" A topological variational autoencoder with latent space {self.model.template_.name!r} was fitted "
-                f"(gauge: {self.model.gauge_}); mean curvature is the norm of the average-convention vector."
-            )
-        return text
 
 
 def analyze(
@@ -240,6 +152,7 @@ def _compare(
     """Decoding error, and curvature along the first variable."""
     assert analysis.model is not None
     assert analysis.profile is not None
+    assert analysis.statistics is not None
     assert arrays.y is not None
     template, name = analysis.model.template_, analysis.variable
     values = arrays.y if arrays.y.ndim == 1 else arrays.y[:, 0]
@@ -253,7 +166,7 @@ def _compare(
             error = best_rotation(angles[:, 0], values)[1]
             meaning = "median, after the best rotation or reflection"
         rows = {"decoding_error": (np.rad2deg(error), "degree", f"decoding error of {name}", meaning)}
-        analysis.statistics = xr.merge([scalars(rows), analysis.statistics])
+        analysis.statistics = scalars(rows).merge(analysis.statistics)
     against = curvature_against(
         analysis.profile, points, template, values, 2 * np.pi if circular else None
     )

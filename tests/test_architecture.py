@@ -29,6 +29,7 @@ ROWS = [
     {"statistics"},
     {"experiments", "benchmarks"},
     {"report"},
+    {"analysis"},
     {"pipeline"},
     {"cli"},
     {"__main__"},

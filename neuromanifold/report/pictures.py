@@ -180,9 +180,12 @@ def _barcodes(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]
 
 
 def _counts(bars: xr.Dataset) -> str:
-    counts = bars["significant"].to_dataframe().assign(degree=bars["degree"], prime=bars["prime"])
-    sums = counts.groupby(["prime", "degree"])["significant"].sum()
-    return ", ".join(f"{int(n)} of degree {degree} over Z{prime}" for (prime, degree), n in sums.items())
+    degree, prime, counted = (bars[name].to_numpy() for name in ("degree", "prime", "significant"))
+    return ", ".join(
+        f"{int(counted[(degree == q) & (prime == p)].sum())} of degree {q} over Z{p}"
+        for p in np.unique(prime)
+        for q in np.unique(degree)
+    )
 
 
 def _tuning(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:

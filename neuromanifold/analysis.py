@@ -1,0 +1,103 @@
+"""``Analysis``: everything one run of the pipeline found, and the forms it is written in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from neuromanifold import __version__
+from neuromanifold.data.prepare import preparation
+from neuromanifold.models import TopologicalVAE
+from neuromanifold.report import ReportContent, compose, write
+from neuromanifold.storage import write_netcdf
+from neuromanifold.topology import Topology
+
+__all__ = ["Analysis"]
+
+
+@dataclass
+class Analysis:
+    """What :func:`neuromanifold.analyze` found.
+
+    Attributes
+    ----------
+    recording, prepared : Dataset
+        As given (checked), and as the model saw it.
+    topology : Topology
+    model : TopologicalVAE or None
+        None where no template was decided, or it has no holes to coordinate.
+    latent : DataArray (time, angle) or None
+        Intrinsic angles in radians at every time of the prepared recording.
+    profile, against, statistics : Dataset or None
+        Curvature over the template; binned along the task variable; scalars.
+    variable : str or None
+    settings : dict
+    """
+
+    recording: xr.Dataset
+    prepared: xr.Dataset
+    topology: Topology
+    model: TopologicalVAE | None = None
+    latent: xr.DataArray | None = None
+    profile: xr.Dataset | None = None
+    against: xr.Dataset | None = None
+    statistics: xr.Dataset | None = None
+    variable: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def content(self, title: str = "Recording") -> ReportContent:
+        """What the report says and shows."""
+        return compose(
+            self,
+            title=title,
+            variable=self.variable,
+            methods=self._methods(),
+            settings=self.settings | {"preparation": preparation(self.prepared)},
+            version=__version__,
+            seed=str(self.settings.get("random_state")),
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """The report's matplotlib figures by name."""
+        return {picture.name: picture.figure for picture in self.content().figures}
+
+    def to_html(self, path: str | os.PathLike[str], title: str = "Recording") -> None:
+        """Write the report as one self-contained page."""
+        write(path, self.content(title))
+
+    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`parts` as the groups of one netCDF4 file, which ``xarray.open_datatree`` reads."""
+        write_netcdf(path, self.parts())
+
+    def parts(self) -> dict[str, xr.Dataset]:
+        """Results by name: profile, bars, against, statistics, latent; "/" holds the verdict and the settings."""
+        verdict = {"template": self.topology.template_, "reasons": "; ".join(self.topology.reasons_)}
+        latent = None if self.latent is None else self.latent.to_dataset(name="latent")
+        found = {
+            "profile": self.profile,
+            "bars": self.topology.bars_,
+            "against": self.against,
+            "statistics": self.statistics,
+            "latent": latent,
+        }
+        settings = {key: str(value) for key, value in self.settings.items()}
+        root = xr.Dataset(attrs={"version": __version__} | settings | verdict)
+        return {"/": root} | {name: part for name, part in found.items() if part is not None}
+
+    def _methods(self) -> str:
+        s = self.settings
+        text = (
+            f"Activity was prepared as listed under settings (model: Gaussian of {s['smoothing']} s; topology: "
+            f"{s['topology_smoothing']} s). Bars of the Vietoris-Rips filtration over Z2 and Z3 were compared with "
+            f"{self.topology.n_shuffles} shuffles of each unit ({self.topology.null_}) at alpha = "
+            f"{self.topology.alpha:g}."
+        )
+        if self.model is not None:
+            text += (
+                f" A topological variational autoencoder with latent space {self.model.template_.name!r} was fitted "
+                f"(gauge: {self.model.gauge_}); mean curvature is the norm of the average-convention vector."
+            )
+        return text
