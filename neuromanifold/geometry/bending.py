@@ -105,9 +105,9 @@ def _hutchinson(
     tilt = torch.linalg.inv(spd_factor(_ambient_on_tangent(first, jet.value, ambient)))
     total = torch.zeros_like(jet.value[:, 0])
     for _ in range(n_probes):
-        signs = torch.randint(
-            0, 2, (2, *whitening.shape[:1], first.k, 1), generator=generator, dtype=torch.float64
-        )
+        device = whitening.device if generator is None else generator.device
+        size = (2, len(whitening), first.k, 1)
+        signs = torch.randint(0, 2, size, generator=generator, dtype=torch.float64, device=device)
         v, w = (2 * signs - 1).to(whitening)
         directions = torch.cat([whitening @ (tilt.mT @ v), whitening @ w], dim=-1)
         mixed = taylor(f, points, directions=directions, **options).second[..., 0, 1]
@@ -162,7 +162,6 @@ def _cross_product(basis: Tensor) -> Tensor:
     """The vector ν with ``det(Q, ν) = 1`` that is orthogonal to the k = d - 1 columns of Q: its cofactors."""
     d = basis.shape[-2]
     cofactors = [
-        (-1) ** (i + d - 1) * torch.linalg.det(torch.cat([basis[:, :i], basis[:, i + 1 :]], dim=1))
-        for i in range(d)
+        (-1) ** (i + d - 1) * torch.linalg.det(torch.cat([basis[:, :i], basis[:, i + 1 :]], dim=1)) for i in range(d)
     ]
     return torch.stack(cofactors, dim=-1)

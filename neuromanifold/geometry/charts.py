@@ -80,7 +80,7 @@ def _windings(template: Manifold, z: Tensor, w: Tensor) -> list[PairChart]:
     other = step - turn * torch.where(step >= 0, 1.0, -1.0)
     charts = []
     for choice in itertools.product((False, True), repeat=template.dim):
-        chosen = torch.where(torch.tensor(choice), other, step)
+        chosen = torch.where(torch.tensor(choice, device=step.device), other, step)
         charts.append(PairChart(start, start + chosen, z[:, :0], template.embed))
     return charts
 
@@ -97,7 +97,7 @@ def _great_circles(sphere: Sphere, z: Tensor, w: Tensor) -> list[PairChart]:
         local = torch.cat([equator, y[..., 1:]], dim=-1)
         return (turned @ sphere.project(local)[..., None])[..., 0]
 
-    start = torch.zeros(len(z), k, dtype=z.dtype)
+    start = z.new_zeros(len(z), k)
     ends = []
     for reached in (angle, angle - 2 * math.pi):
         end = start.clone()

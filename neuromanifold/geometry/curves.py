@@ -26,10 +26,10 @@ _N_PIECES = 16
 _N_NODES = 8
 
 
-def gauss_legendre(n_nodes: int) -> tuple[Tensor, Tensor]:
+def gauss_legendre(n_nodes: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Nodes and weights of ``∫_0^1 h(t) dt``, exact for polynomials of degree below 2 ``n_nodes``."""
-    nodes, weights = np.polynomial.legendre.leggauss(n_nodes)
-    return torch.from_numpy(0.5 * (nodes + 1)), torch.from_numpy(0.5 * weights)
+    nodes, weights = (torch.from_numpy(v).to(device) for v in np.polynomial.legendre.leggauss(n_nodes))
+    return 0.5 * (nodes + 1), 0.5 * weights
 
 
 def length(f: Map, curve: Curve, *, ambient: AmbientMetric = None) -> Tensor:
@@ -58,8 +58,8 @@ def _speeds(f: Map, curve: Curve, ambient: AmbientMetric) -> tuple[Tensor, Tenso
     """Speeds at the nodes of a composite quadrature of [0, 1], and its weights."""
     gamma = _polygon(curve) if isinstance(curve, Tensor) else curve
     n_pieces = len(curve) - 1 if isinstance(curve, Tensor) else _N_PIECES
-    nodes, weights = gauss_legendre(_N_NODES)
-    times = (torch.arange(n_pieces, dtype=torch.float64)[:, None] + nodes).reshape(-1) / n_pieces
+    nodes, weights = gauss_legendre(_N_NODES, curve.device if isinstance(curve, Tensor) else None)
+    times = (torch.arange(n_pieces).to(nodes)[:, None] + nodes).reshape(-1) / n_pieces
     jet = taylor(lambda t: f(gamma(t)), times[:, None], order=1)
     factor = ambient_factor(ambient, jet.value)
     velocity = jet.first if factor is None else factor.mT @ jet.first
@@ -71,7 +71,7 @@ def _polygon(vertices: Tensor) -> Callable[[Tensor], Tensor]:
     if vertices.ndim != 2 or len(vertices) < 2:
         raise InputError(f"a polygon has two or more vertices, (n, k); got shape {tuple(vertices.shape)}")
     vertices = vertices.to(torch.float64)
-    corners = torch.arange(len(vertices), dtype=torch.float64)
+    corners = torch.arange(len(vertices)).to(vertices)
 
     def gamma(t: Tensor) -> Tensor:
         # Hat functions of the corners, written with relu-free arithmetic: the piece is chosen by a
@@ -87,10 +87,10 @@ def _polygon(vertices: Tensor) -> Callable[[Tensor], Tensor]:
 
 def segment_lengths(along: Map, ends: Tensor, *, ambient: AmbientMetric = None, n_nodes: int = 3) -> Tensor:
     """Lengths of n short curves ``t -> along([t, ends_i])``, ``ends (n, q)``: ``(n,)``."""
-    nodes, weights = gauss_legendre(n_nodes)
+    nodes, weights = gauss_legendre(n_nodes, ends.device)
     n = len(ends)
     x = torch.cat([nodes.repeat(n)[:, None], ends.repeat_interleave(n_nodes, 0)], dim=1)
-    direction = torch.zeros(x.shape[1], 1, dtype=torch.float64)
+    direction = x.new_zeros(x.shape[1], 1)
     direction[0] = 1.0
     jet = taylor(along, x, order=1, directions=direction.expand(len(x), -1, -1))
     factor = ambient_factor(ambient, jet.value)

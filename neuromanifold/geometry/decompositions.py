@@ -85,17 +85,13 @@ def _vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fal
 
 
 def _norm(x: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-    return (
-        _vector_norm(x, 2, dim, keepdim, dtype)
-        if p in (None, "fro", 2) and isinstance(dim, int)
-        else NotImplemented
-    )
+    return _vector_norm(x, 2, dim, keepdim, dtype) if p in (None, "fro", 2) and isinstance(dim, int) else NotImplemented
 
 
 def _pivots(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Sign of the row permutation and pivots of ``A = P L U``."""
-    permutation, _, upper = torch.linalg.lu(matrix)
-    return torch.det(permutation.detach()), upper.diagonal(dim1=-2, dim2=-1)
+    """Sign of ``det Q`` and diagonal of R of ``A = Q R``."""
+    q, r = torch.linalg.qr(matrix)
+    return torch.det(q.detach()).sign(), r.diagonal(dim1=-2, dim2=-1)
 
 
 def _det(matrix: Tensor) -> Tensor:

@@ -112,8 +112,7 @@ def over_points(
     keep: AbstractContextManager[Any] = nullcontext() if create_graph else torch.no_grad()
     with keep:
         chunks = [
-            formula(_jet(stages, chunk, order, on_points, v))
-            for chunk, v in zip(u.split(size), along, strict=False)
+            formula(_jet(stages, chunk, order, on_points, v)) for chunk, v in zip(u.split(size), along, strict=False)
         ]
     return chunks[0] if len(chunks) == 1 else tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
 
@@ -153,9 +152,7 @@ def _jet(stages: Stages, u: Tensor, order: int, on_points: bool, directions: Ten
     k = stages.n_coordinates if directions is None else directions.shape[-1]
     for function in stages.functions:
         if stages.pointwise:
-            streams = torch.vmap(lambda s, g=function: propagate(g, s, k, order), in_dims=1, out_dims=1)(
-                streams
-            )
+            streams = torch.vmap(lambda s, g=function: propagate(g, s, k, order), in_dims=1, out_dims=1)(streams)
         else:
             streams = propagate(function, streams, k, order)
     return _unstack(streams.to(torch.float64), k, order, torch.finfo(stages.dtype).eps)

@@ -46,7 +46,7 @@ def minimize(
     value : Tensor (p,)
     converged : Tensor (p,)
     """
-    value, gradient = objective(x, torch.arange(len(x)))
+    value, gradient = objective(x, torch.arange(len(x), device=x.device))
     history: list[tuple[Tensor, Tensor]] = []
     stalled = torch.zeros_like(value, dtype=torch.bool)
     for _ in range(max_steps):

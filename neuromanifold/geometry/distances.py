@@ -73,7 +73,7 @@ def _pieces(push: Map, template: Manifold, starts: Tensor, ends: Tensor, ambient
     m = cover.embedding_dim
     z, lifts = template.lifts(starts)[0], template.lifts(ends)
     nearest = cover.distance(z, lifts).argmin(0)
-    w = lifts[nearest, torch.arange(len(z))]
+    w = lifts[nearest, torch.arange(len(z), device=z.device)]
 
     def along(x: Tensor) -> Tensor:
         t, z, w = x[..., :1], x[..., 1 : m + 1], x[..., m + 1 :]
@@ -90,11 +90,11 @@ def _along_curve(push: Map, template: Manifold, z: Tensor, ambient: AmbientMetri
     gaps = torch.cat([nodes[1:], nodes[:1] + (template.periods[0] or 0.0)]) - nodes
     # Arcs that are cut fine enough for the quadrature of each piece to be exact to rounding on smooth curves.
     n_cuts = int((gaps.abs().max() / _FINEST).ceil().clamp(1, 4000))
-    steps = torch.arange(n_cuts + 1, dtype=torch.float64) / n_cuts
+    steps = torch.arange(n_cuts + 1).to(nodes) / n_cuts
     cuts = template.embed((nodes[:, None] + gaps[:, None] * steps)[..., None])
     pieces = _pieces(push, template, cuts[:, :-1].flatten(0, 1), cuts[:, 1:].flatten(0, 1), ambient)
     arcs = pieces.reshape(len(z), n_cuts).sum(1)
-    position = torch.zeros(len(z), dtype=torch.float64)
+    position = torch.zeros_like(nodes)
     position[order] = torch.cat([arcs.new_zeros(1), arcs[:-1].cumsum(0)])
     distance = (position[:, None] - position).abs()
     return torch.minimum(distance, arcs.sum() - distance) if is_closed else distance
@@ -115,19 +115,20 @@ def _through_graph(
     push: Map, template: Manifold, nodes: Tensor, n: int, ambient: AmbientMetric, n_neighbors: int
 ) -> Tensor:
     starts, ends = _edges(nodes, n, n_neighbors)
-    lengths = _pieces(push, template, nodes[starts], nodes[ends], ambient)
-    graph = coo_array((lengths.numpy(), (starts.numpy(), ends.numpy())), shape=(len(nodes), len(nodes)))
+    lengths = _pieces(push, template, nodes[starts.to(nodes.device)], nodes[ends.to(nodes.device)], ambient)
+    graph = coo_array((lengths.cpu().numpy(), (starts.numpy(), ends.numpy())), shape=(len(nodes), len(nodes)))
     distance = torch.from_numpy(dijkstra(graph.tocsr(), directed=False, indices=range(n))[:, :n])
     if not bool(torch.isfinite(distance).all()):
         raise InputError(
             f"the points fall into pieces that {n_neighbors} neighbours do not join; "
             "give more points or a larger n_neighbors"
         )
-    return torch.minimum(distance, distance.mT)
+    return torch.minimum(distance, distance.mT).to(nodes)
 
 
 def _edges(nodes: Tensor, n: int, n_neighbors: int) -> tuple[Tensor, Tensor]:
     """Pairs of neighbours; the first n nodes, where paths begin and end, have four times as many."""
+    nodes = nodes.cpu()
     tree = cKDTree(nodes.numpy())
     starts, ends = [], []
     for some, number in ((nodes, n_neighbors), (nodes[:n], 4 * n_neighbors)):

@@ -174,9 +174,7 @@ def riemann(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any)
 
     For surfaces ``K (g_ik g_jl - g_il g_jk)``.
     """
-    return at_points(
-        f, u, lambda jet: SecondForm.of(jet, constant_factor(ambient, jet.value)).riemann, **options
-    )
+    return at_points(f, u, lambda jet: SecondForm.of(jet, constant_factor(ambient, jet.value)).riemann, **options)
 
 
 def ricci(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:

@@ -89,17 +89,13 @@ def geodesic(
     template = f.template if isinstance(f, Immersion) else Euclidean(as_points(start).shape[-1])
     z, w = (_ends(template.embed, e, not on_points) for e in (start, end))
     if z.shape != w.shape:
-        raise InputError(
-            f"geodesics join pairs of points; got ends of shapes {tuple(z.shape)}, {tuple(w.shape)}"
-        )
+        raise InputError(f"geodesics join pairs of points; got ends of shapes {tuple(z.shape)}, {tuple(w.shape)}")
     push = f.on_points if isinstance(f, Immersion) else f
     searches = [Search(c, _immersed(push, c, ambient), n_modes) for c in pair_charts(template, z, w)]
     return _shortest(searches, n_times, template)
 
 
-def metric_geodesic(
-    metric: Map, start: Tensor, end: Tensor, *, n_times: int = 33, n_modes: int = _N_MODES
-) -> Geodesic:
+def metric_geodesic(metric: Map, start: Tensor, end: Tensor, *, n_times: int = 33, n_modes: int = _N_MODES) -> Geodesic:
     """Minimising geodesics of a metric field, one point ``(k,) -> (k, k)``; arguments as in
     :func:`geodesic`.
     """
@@ -124,9 +120,9 @@ def _shortest(searches: list[Search], n_times: int, template: Manifold) -> Geode
     lines = torch.stack([search.line_energy() for search in searches])
     promising = lines <= _PROMISING * lines.amin(0)
     p = lines.shape[1]
-    energy = torch.full((p,), torch.inf, dtype=torch.float64)
-    length, converged = torch.full_like(energy, torch.nan), torch.zeros(p, dtype=torch.bool)
-    coordinates = torch.full((p, n_times, template.dim), torch.nan, dtype=torch.float64)
+    energy = torch.full_like(lines[0], torch.inf)
+    length, converged = torch.full_like(energy, torch.nan), torch.zeros_like(energy, dtype=torch.bool)
+    coordinates = energy.new_full((p, n_times, template.dim), torch.nan)
     for search, rows in zip(searches, promising, strict=True):
         which = rows.nonzero()[:, 0]
         if len(which) == 0:
@@ -148,7 +144,7 @@ def _square(jet: TaylorJet, k: int) -> tuple[Tensor, Tensor]:
 def _immersed(push: Map, chart: PairChart, ambient: AmbientMetric) -> MetricJet:
     """The pullback metric and its slopes along the chart of each pair."""
     k = chart.start.shape[-1]
-    selector = torch.eye(k + chart.parameters.shape[-1], k, dtype=torch.float64)
+    selector = torch.eye(k + chart.parameters.shape[-1], k).to(chart.start)
 
     def along(x: Tensor) -> Tensor:
         return push(chart.to_points(x))
@@ -165,7 +161,7 @@ def _immersed(push: Map, chart: PairChart, ambient: AmbientMetric) -> MetricJet:
             return _square(taylor(metric, x, order=1, directions=directions), k)
         jet = taylor(along, x, directions=directions)
         factor = constant_factor(ambient, jet.value)
-        inner = torch.eye(jet.first.shape[1], dtype=torch.float64) if factor is None else factor @ factor.mT
+        inner = torch.eye(jet.first.shape[1]).to(jet.first) if factor is None else factor @ factor.mT
         slope = torch.einsum("ndil,de,nej->nijl", jet.second, inner, jet.first)
         return jet.first.mT @ inner @ jet.first, slope + slope.transpose(1, 2)
 

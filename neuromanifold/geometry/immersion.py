@@ -40,9 +40,7 @@ class Immersion:
 
     def __init__(self, template: Manifold | str, decoder: Callable[[Tensor], Tensor]) -> None:
         if not callable(decoder):
-            raise InputError(
-                f"a decoder is a module or a function of points (n, m); got {type(decoder).__name__}"
-            )
+            raise InputError(f"a decoder is a module or a function of points (n, m); got {type(decoder).__name__}")
         self.template = resolve(template)
         self.decoder = decoder
 

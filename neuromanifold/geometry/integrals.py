@@ -23,6 +23,7 @@ from torch import Tensor
 from neuromanifold._errors import InputError
 from neuromanifold.geometry.immersion import Immersion
 from neuromanifold.geometry.local import LocalGeometry, local_geometry
+from neuromanifold.geometry.precision import own_device
 from neuromanifold.manifolds import Euclidean, Grid, Sphere
 
 __all__ = ["Totals", "dimensionless", "gauss_bonnet_residual", "totals", "volume"]
@@ -72,7 +73,8 @@ def totals(
         The local geometry at the points of a grid of the template, where it is known already.
     """
     grid = f.template.grid(n_points) if grid is None else grid
-    local = local_geometry(f, grid.points, on_points=True) if local is None else local
+    points = grid.points.to(own_device(f.decoder))
+    local = local_geometry(f, points, on_points=True) if local is None else local
     weights = grid.weights.to(local.log_volume) * local.log_volume.exp() * local.finite
     whole = weights.sum()
     k = f.template.dim

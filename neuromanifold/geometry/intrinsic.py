@@ -66,9 +66,7 @@ def _first_kind(jet: TaylorJet) -> Tensor:
     k = jet.first.shape[-1]
     slope = jet.first.reshape(-1, k, k, k)
     return 0.5 * (
-        torch.einsum("njli->nlij", slope)
-        + torch.einsum("nilj->nlij", slope)
-        - torch.einsum("nijl->nlij", slope)
+        torch.einsum("njli->nlij", slope) + torch.einsum("nilj->nlij", slope) - torch.einsum("nijl->nlij", slope)
     )
 
 
@@ -103,9 +101,7 @@ def riemann(metric: Map, u: Tensor, **options: Any) -> Tensor:
 
 def ricci(metric: Map, u: Tensor, **options: Any) -> Tensor:
     """Ricci tensor ``Ric_jl = g^{ik} Riem_ijkl``: ``(n, k, k)``."""
-    return _at(
-        metric, u, lambda jet: torch.einsum("nik,nijkl->njl", _metric(jet)[1], _riemann(jet)), **options
-    )
+    return _at(metric, u, lambda jet: torch.einsum("nik,nijkl->njl", _metric(jet)[1], _riemann(jet)), **options)
 
 
 def scalar_curvature(metric: Map, u: Tensor, **options: Any) -> Tensor:

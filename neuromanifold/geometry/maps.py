@@ -85,9 +85,7 @@ def stages_of(f: Map, u: Tensor, order: int, frame: bool, dtype: torch.dtype | N
         If second derivatives are asked of a module that has none.
     """
     if u.ndim != 2 or len(u) == 0:
-        raise InputError(
-            f"points are an array (n, k) with n > 0, or one point (k,); got shape {tuple(u.shape)}"
-        )
+        raise InputError(f"points are an array (n, k) with n > 0, or one point (k,); got shape {tuple(u.shape)}")
     if isinstance(f, Immersion):
         _check_module(f.decoder, order)
         dtype = dtype or own_dtype(f.decoder, u.dtype)
@@ -112,9 +110,7 @@ def _check_module(f: Any, order: int) -> None:
             )
         random = isinstance(module, (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm))
         if random and module.training:
-            raise InputError(
-                f"the map contains {kind} in training mode, so it is no fixed map; call .eval() on it"
-            )
+            raise InputError(f"the map contains {kind} in training mode, so it is no fixed map; call .eval() on it")
 
 
 def _is_pointwise(f: Map, u: Tensor) -> bool:

@@ -8,6 +8,7 @@ x_j) -> ∂h x_j``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -36,23 +37,16 @@ def nested_streams(function: Callable[..., Tensor], inputs: Sequence[Tensor], k:
     """
     values = tuple(x[0] for x in inputs)
     firsts = tuple(x[1 : k + 1] for x in inputs)
-    # Fused attention has no forward derivative; the plain one does.
-    with Decomposed(), sdpa_kernel([SDPBackend.MATH]):
+    # Fused attention has no forward derivative; the plain one does. Functions without a batching rule are
+    # slow, and torch says so at each; nothing follows from it for the user.
+    with Decomposed(), sdpa_kernel([SDPBackend.MATH]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
         if k == 0:
             return function(*values)[None]
         if order == 1:
             value, first = torch.vmap(lambda *v: _slope(function, values, v))(*firsts)
             return torch.cat([value[:1], first])
-        seconds = tuple(_symmetric(x[k + 1 :], k) for x in inputs)
-        value, first, second = _second_derivatives(function, values, firsts, seconds)
-    return torch.stack([value, *first, *(second[i, j] for i, j in pairs(k))])
-
-
-def _symmetric(streams: Tensor, k: int) -> Tensor:
-    """``(k, k, *shape)`` from the k(k+1)/2 streams of its upper triangle."""
-    place = {pair: index for index, pair in enumerate(pairs(k))}
-    rows = [[streams[place[min(i, j), max(i, j)]] for j in range(k)] for i in range(k)]
-    return torch.stack([torch.stack(row) for row in rows])
+        return _second_order(function, values, firsts, tuple(x[k + 1 :] for x in inputs))
 
 
 def _slope(
@@ -62,13 +56,15 @@ def _slope(
     return value, first
 
 
-def _second_derivatives(
+def _second_order(
     function: Callable[..., Tensor],
     values: tuple[Tensor, ...],
     firsts: tuple[Tensor, ...],
     seconds: tuple[Tensor, ...],
-) -> tuple[Tensor, Tensor, Tensor]:
-    n = len(values)
+) -> Tensor:
+    """All streams, from one derivative of a derivative for each pair i ≤ j, together."""
+    n, k = len(values), len(firsts[0])
+    rows, columns = ([pair[side] for pair in pairs(k)] for side in (0, 1))
 
     def slope(*state: Tensor) -> tuple[Tensor, Tensor]:
         return _slope(function, state[:n], state[n:])
@@ -78,8 +74,7 @@ def _second_derivatives(
         (value, first), (_, second) = jvp(slope, values + x_j, x_i + x_ij)[:2]
         return value, first, second
 
-    inner = torch.vmap(along, in_dims=(None,) * n + (0,) * (2 * n))
-    value, first, second = torch.vmap(inner, in_dims=(0,) * n + (None,) * n + (0,) * n)(
-        *firsts, *firsts, *seconds
-    )
-    return value[0, 0], first[0], second
+    pairwise = (*(x[rows] for x in firsts), *(x[columns] for x in firsts), *seconds)
+    value, first, second = torch.vmap(along)(*pairwise)
+    # The pairs (0, j) come first, and have the derivative along j.
+    return torch.cat([value[:1], first[:k], second])

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-__all__ = ["in_dtype", "own_dtype"]
+__all__ = ["in_dtype", "own_device", "own_dtype"]
 
 
 def in_dtype(function: Callable[..., Any], dtype: torch.dtype) -> Callable[..., Any]:
@@ -32,3 +32,9 @@ def own_dtype(function: Any, default: torch.dtype) -> torch.dtype:
             if parameter.is_floating_point():
                 return parameter.dtype
     return default
+
+
+def own_device(function: Any) -> torch.device:
+    """The device of a module's first parameter, else the CPU."""
+    parameters = function.parameters() if isinstance(function, nn.Module) else iter(())
+    return next((parameter.device for parameter in parameters), torch.device("cpu"))

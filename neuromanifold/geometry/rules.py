@@ -98,9 +98,7 @@ def index(call: Call) -> Any:
     """``x[...]``, without the detour through vmap where the indices are plain."""
     x, where = call.args
     where = where if isinstance(where, tuple) else (where,)
-    if isinstance(x, Expansion) and all(
-        isinstance(i, (int, slice, type(None), type(Ellipsis))) for i in where
-    ):
+    if isinstance(x, Expansion) and all(isinstance(i, (int, slice, type(None), type(Ellipsis))) for i in where):
         return call.wrap(x._streams[(slice(None), *where)])
     return linear(call)
 

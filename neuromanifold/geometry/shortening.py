@@ -68,7 +68,7 @@ class Search:
 
     def line_energy(self) -> Tensor:
         """Energy of the straight lines: ``(p,)``."""
-        return self._objective(self._straight, torch.arange(len(self._straight)))[0]
+        return self._objective(self._straight, self._everything)[0]
 
     def shorten(self, n_times: int) -> Curves:
         """The curves reached by descent from the straight lines."""
@@ -80,21 +80,25 @@ class Search:
         c, energy, converged = minimize(
             self._objective, self._straight, precondition, tolerance=_TOLERANCE, max_steps=_MAX_STEPS
         )
-        everything = torch.arange(len(c))
+        everything = self._everything
         _, weights = self._quadrature
         g, _, velocity = self._metrics(c, everything)
         speed = torch.einsum("pqi,pqij,pqj->pq", velocity, g, velocity).sqrt()
-        shown = torch.linspace(0, 1, n_times, dtype=torch.float64)
+        shown = torch.linspace(0, 1, n_times, dtype=c.dtype, device=c.device)
         return Curves(self._at(c, everything, shown), speed @ weights, energy, converged)
 
     @property
     def _straight(self) -> Tensor:
         p, k = self.chart.start.shape
-        return torch.zeros(p, self.n_modes * k, dtype=torch.float64)
+        return self.chart.start.new_zeros(p, self.n_modes * k)
+
+    @property
+    def _everything(self) -> Tensor:
+        return torch.arange(len(self.chart.start), device=self.chart.start.device)
 
     @property
     def _quadrature(self) -> tuple[Tensor, Tensor]:
-        return gauss_legendre(2 * self.n_modes + 8)
+        return gauss_legendre(2 * self.n_modes + 8, self.chart.start.device)
 
     def _at(self, c: Tensor, which: Tensor, times: Tensor) -> Tensor:
         """``[u(t), parameters]``: ``(p', n_times, k + q)``."""
@@ -128,15 +132,15 @@ class Search:
         """Cholesky factor of the principal part of the Hessian at the straight lines."""
         times, weights = self._quadrature
         slope = _bubbles(times, self.n_modes)[1]
-        g = self._metrics(self._straight, torch.arange(len(self._straight)))[0]
+        g = self._metrics(self._straight, self._everything)[0]
         matrix = 2 * torch.einsum("q,qa,qb,pqij->paibj", weights, slope, slope, g).flatten(3, 4).flatten(1, 2)
         # A metric that vanishes somewhere on the line still gives a direction to start in.
         ridge = 1e-12 * matrix.diagonal(dim1=-2, dim2=-1).amax(-1)[:, None, None]
-        return torch.linalg.cholesky(matrix + ridge * torch.eye(matrix.shape[-1], dtype=matrix.dtype))
+        return torch.linalg.cholesky(matrix + ridge * torch.eye(matrix.shape[-1]).to(matrix))
 
 
 def _bubbles(times: Tensor, n_modes: int) -> tuple[Tensor, Tensor]:
     """φ_a and φ_a' at times in [0, 1]: ``(n_times, n_modes)`` each."""
-    legendre = torch.from_numpy(np.polynomial.legendre.legvander(2 * times.numpy() - 1, n_modes + 1))
-    norm = torch.sqrt(2 * torch.arange(1, n_modes + 1, dtype=torch.float64) + 1)
+    legendre = torch.from_numpy(np.polynomial.legendre.legvander(2 * times.cpu().numpy() - 1, n_modes + 1)).to(times)
+    norm = torch.sqrt(2 * torch.arange(1, n_modes + 1).to(times) + 1)
     return (legendre[:, 2:] - legendre[:, :-2]) / (2 * norm), legendre[:, 1:-1] * norm
