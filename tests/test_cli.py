@@ -27,7 +27,7 @@ from neuromanifold.pipeline import Analysis
 from neuromanifold.report.pictures import pictures
 
 COMMANDS = ("analyze", "demo", "topology", "info", "benchmark")
-FEW = ("--shuffles", "19")
+FEW = ("--shuffles", "39")
 HOSTILE = "\x1b[2J<script>alert(1)</script>\r\n../../x\u202e\udcff"
 
 
@@ -150,9 +150,7 @@ def test_info_as_json_is_one_object(circle):
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_hostile_names_are_shown_harmless(tmp_path, as_json):
     path = tmp_path / "n.npz"
-    np.savez(
-        path, **{"activity": np.ones((20, 3)), HOSTILE.replace("/", "_").replace("\udcff", ""): np.ones(20)}
-    )
+    np.savez(path, **{"activity": np.ones((20, 3)), HOSTILE.replace("/", "_").replace("\udcff", ""): np.ones(20)})
     result = run("info", path, *as_json)
     assert result.exit_code == 0
     assert all(c.isprintable() or c == "\n" for c in result.stdout)
@@ -231,7 +229,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "NaN": (_saved(folder / "nan.npz", activity=spoiled), "NaN|finite"),
         "one unit": (_saved(folder / "unit.npz", activity=good[:, :1]), "unit"),
         "constant units": (_saved(folder / "flat.npz", activity=np.ones((200, 5))), "constant"),
-        "few samples": (_saved(folder / "few.npz", activity=good[:20]), "few|at least"),
+        "one sample": (_saved(folder / "one.npz", activity=good[:1]), "sample"),
         "two candidates": (_saved(folder / "two.npz", spikes=good, rates=good), "'spikes', 'rates'"),
         "no activity": (_saved(folder / "none.npz", angle=good[:, 0]), "activity"),
     }
@@ -239,7 +237,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
 
 FILE_FAULTS = (
     "missing", "a folder", "empty", "another format", "truncated", "unknown suffix", "NaN", "one unit",
-    "constant units", "few samples", "two candidates", "no activity",
+    "constant units", "one sample", "two candidates", "no activity",
 )  # fmt: skip
 
 
@@ -251,6 +249,12 @@ def test_a_bad_file_is_refused_in_one_line(command, fault, tmp_path):
     line = refused(run(command, path, *FEW, "--out", out, "--json"))
     assert re.search(why, line, flags=re.IGNORECASE), line
     assert not [p for p in out.rglob("*") if p.is_file()]
+
+
+def test_few_samples_show_no_template(tmp_path):
+    path = _saved(tmp_path / "few.npz", activity=np.random.default_rng(0).normal(size=(20, 5)))
+    result = run("topology", path, *FEW, "--json")
+    assert result.exit_code == 2 or json.loads(result.stdout)["template"] == "undecided"
 
 
 def test_an_ambiguous_file_is_listed(tmp_path):
@@ -321,7 +325,7 @@ def test_topology_of_a_circle(circle, tmp_path):
     assert content["template"] == "circle"
     assert content["decided"] is True
     assert content["betti"] == {"Z2": [1, 1], "Z3": [1, 1]}
-    assert content["p_values"]["1"][0] == pytest.approx(0.05)
+    assert content["p_values"]["1"][0] == pytest.approx(1 / 40)
     shown = run(*words, "--out", tmp_path / "bars")
     assert shown.exit_code == 0
     assert shown.stdout.startswith("Verdict: circle\n")
@@ -337,7 +341,7 @@ def undecided(circle) -> Analysis:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         recording = nm.load(circle)
-        topology = nm.Topology(n_shuffles=19, random_state=0).fit(nm.prepare(recording))
+        topology = nm.Topology(n_shuffles=39, random_state=0).fit(nm.prepare(recording))
     topology.template_, topology.reasons_ = "undecided", ("a reason that a person can act on",)
     settings = {"smoothing": None, "topology_smoothing": None, "random_state": "0"}
     return Analysis(recording, nm.prepare(recording), topology, settings=settings, statistics=xr.Dataset())

@@ -26,7 +26,7 @@ __all__ = [
     "topology_summary",
 ]
 
-_HOLES = {1: "loops", 2: "cavities"}
+_HOLES = {0: "pieces", 1: "loops", 2: "cavities"}
 
 
 def recording_line(recording: xr.Dataset) -> str:
