@@ -24,6 +24,8 @@ RANK_MARGIN = 1.1
 # Log of the largest prior precision: beyond it a coefficient is zero for every purpose, and rounding would win.
 MAX_LOG_PRECISION = 25.0
 N_SCALES = 60
+# All band limits are tried up to this many, every second to tenth of more.
+MAX_BAND_LIMITS = 32
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,11 @@ def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None
         (_best_scale(signal, candidate, eigenvalues) for candidate in candidates), key=lambda pair: pair[0]
     )
     reduced, n_used = _posterior_mean(signal, chosen, eigenvalues)
-    weight = reduced @ basis.mT @ noise.colouring
+    weight = reduced @ basis.mT
+    # Where there is no signal the mean is still what it is: nothing is known beforehand about the constant.
+    mean = white.cross[0] / white.gram[0, 0]
+    weight[0] += mean - (mean @ basis) @ basis.mT
+    weight = weight @ noise.colouring
     scatter = moments.restricted(chosen.n_harmonics).residual(weight)
     return Regression(weight, _noise(scatter, moments, n_used), chosen, basis.shape[1], log_evidence)
 
@@ -95,17 +101,18 @@ def _saturated_noise(moments: Moments) -> Noise:
 
 
 def _noise(scatter: Tensor, moments: Moments, n_used: float) -> Noise:
-    scale = moments.second.diagonal().mean() / moments.n_samples
+    second = moments.second.diagonal() / moments.n_samples
     # Cancellation can leave the residual of noise-free activity slightly negative.
     scatter = scatter + torch.diag_embed((-scatter.diagonal()).clamp_min(0))
-    return Noise.from_scatter(scatter, max(moments.n_samples - n_used, 1.0), scale)
+    return Noise.from_scatter(scatter, max(moments.n_samples - n_used, 1.0), second)
 
 
 def _signal_basis(white: Moments) -> Tensor:
     """Orthonormal basis (d, r) of the signal in whitened activity: singular values above those of pure noise."""
     n_harmonics, n_units = white.cross.shape
     root = torch.linalg.cholesky(_conditioned(white.gram))
-    signal = torch.linalg.solve_triangular(root, white.cross, upper=False)
+    # The first row is the mean, whose size says nothing of the manifold.
+    signal = torch.linalg.solve_triangular(root, white.cross, upper=False)[1:]
     _, singular, right = torch.linalg.svd(signal, full_matrices=False)
     limit = RANK_MARGIN * (n_harmonics**0.5 + n_units**0.5)
     rank = max(int((singular > limit).sum()), min(2, n_units))
@@ -121,8 +128,8 @@ def _priors(moments: Moments, eigenvalues: Tensor) -> Iterator[Prior]:
     """The families at every band limit: complete eigenspaces only, so that no direction of the template is special."""
     steps = torch.unique_consecutive(eigenvalues.round(decimals=6), return_counts=True)[1].cumsum(0)
     ends = [int(end) for end in steps if 1 < int(end) <= len(moments.gram)]
-    if len(ends) > 12:  # a geometric selection of the many eigenvalues of a surface
-        picks = torch.logspace(0, 1, 12, base=len(ends)).round().long() - 1
+    if len(ends) > MAX_BAND_LIMITS:  # a geometric selection of the many eigenvalues of a torus
+        picks = torch.logspace(0, 1, MAX_BAND_LIMITS // 2, base=len(ends)).round().long() - 1
         ends = [ends[i] for i in sorted(set(picks.tolist()))]
     for end in ends:
         yield Prior(end, "power", 4.0)

@@ -3,7 +3,7 @@
 What units share beyond the manifold (gain, arousal, movement) is noise to the manifold. With independent noise a curve
 without labels explains it by wandering through activity space; with a full covariance it need not. The sample
 covariance of many units and few samples is shrunk towards its diagonal by as much as its own sampling error asks
-(Schaefer & Strimmer 2005, with the Gaussian variance of a covariance).
+(Schaefer & Strimmer 2005, with the large-sample variance ``(1 - r^2)^2 / n`` of a Gaussian correlation r).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 __all__ = ["Noise"]
 
-# Relative to the mean variance: noise-free activity keeps a covariance that can be inverted.
+# Relative to each unit's second moment: noise-free activity keeps a covariance that can be inverted.
 FLOOR = 1e-10
 
 
@@ -28,14 +28,14 @@ class Noise:
     whitening: Tensor
 
     @classmethod
-    def from_scatter(cls, scatter: Tensor, n_free: float, scale: Tensor) -> Noise:
+    def from_scatter(cls, scatter: Tensor, n_free: float, second: Tensor) -> Noise:
         """Shrunk covariance from a residual scatter (d, d) with ``n_free`` degrees of freedom.
 
-        ``scale`` is the activity's mean variance, which sets the least noise.
+        ``second`` (d,) are the units' mean squares, which set the least noise.
         """
-        covariance = shrunk(scatter / n_free, n_free)
+        # The least noise comes before the correlations: those of rounding errors would be arbitrary.
+        covariance = shrunk(scatter / n_free + torch.diag_embed(FLOOR * second), n_free)
         eye = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
-        covariance = covariance + FLOOR * scale * eye
         root = torch.linalg.cholesky(covariance)
         return cls(covariance, torch.linalg.solve_triangular(root, eye, upper=False).mT)
 
@@ -61,7 +61,7 @@ class Noise:
 
 def shrunk(covariance: Tensor, n_free: float) -> Tensor:
     """``(1 - a) S + a diag S`` with the intensity a that minimises the expected squared error of the correlations."""
-    deviation = covariance.diagonal().clamp_min(1e-300).sqrt()
+    deviation = covariance.diagonal().sqrt()
     correlation = covariance / (deviation[:, None] * deviation)
     off = correlation - torch.diag_embed(correlation.diagonal())
     sampling = ((1 - off.square()).square().sum() - len(off)) / n_free
