@@ -17,13 +17,15 @@ from torch import Tensor
 
 from neuromanifold.manifolds import Grid, Harmonics, Manifold
 from neuromanifold.models.grid_posterior import GridPosterior
+from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
 from neuromanifold.models.moments import Moments
+from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 
 __all__ = ["Basis", "Fit", "expectation_maximisation", "grid_posterior", "posterior_width"]
 
-# A posterior narrower than this many grid steps is not resolved: its mean is then used as a point.
+# A posterior narrower than this many grid steps is not resolved: nearest points of the manifold then stand for it.
 LEAST_WIDTH = 0.5
 # The family and band limit of the prior are chosen again in every so-many-th step; the scale in every step.
 CHOICE_INTERVAL = 5
@@ -49,6 +51,10 @@ class Basis:
         grid = Grid(plain.angles.to(like), plain.points.to(like), plain.weights.to(like), plain.shape)
         harmonics = template.harmonics(order).to(like.device)
         return cls(template, order, harmonics, grid, harmonics(grid.points))
+
+    def decoder(self, weight: Tensor) -> HarmonicDecoder:
+        """Decoder of weights (q, d) of the first q harmonics, of the least order that has them."""
+        return HarmonicDecoder(self.template, self.order, weight).trimmed(len(weight)).like(weight)
 
     @property
     def is_closed_curve(self) -> bool:
@@ -130,44 +136,61 @@ def posterior_width(basis: Basis, weight: Tensor, noise: Noise) -> float:
     return float(information.rsqrt()) / basis.step
 
 
-def grid_posterior(basis: Basis, weight: Tensor, noise: Noise, beta: float = 1.0) -> GridPosterior:
-    """The posterior of a decoder (weights (q, d) of the first q harmonics), never narrower than the grid resolves."""
+def grid_posterior(basis: Basis, weight: Tensor, noise: Noise, beta: float = 1.0) -> GridPosterior | NarrowPosterior:
+    """The posterior of a decoder (weights (q, d) of the first q harmonics): on the grid where that resolves it."""
     means = basis.values[:, : len(weight)] @ weight
-    widening = max(1.0, LEAST_WIDTH / posterior_width(basis, weight, noise))
-    return GridPosterior(basis.template, basis.grid, means, noise, beta, widening)
+    # A tempered posterior is narrower (beta < 1) or wider than the noise.
+    width = beta**0.5 * posterior_width(basis, weight, noise)
+    if width > LEAST_WIDTH:
+        return GridPosterior(basis.template, basis.grid, means, noise, beta)
+    wide = GridPosterior(basis.template, basis.grid, means, noise, 1.0, LEAST_WIDTH * beta**0.5 / width)
+    return NarrowPosterior(wide, basis.decoder(weight), noise, beta)
 
 
 def _e_step(
     activity: Tensor, second: Tensor, basis: Basis, regression: Regression, beta: float, fix_gauge: bool
 ) -> tuple[Moments, float]:
-    """Moments under the posterior: on the grid, or at its means where it is too narrow for the grid to matter."""
+    """Moments under the posterior, and the mean log-likelihood: sums over the grid, or over nearest points."""
     law = grid_posterior(basis, regression.weight, regression.noise, beta)
-    summary = law.summary(activity)
-    labels = _uniform_labels(basis, summary.mass) if fix_gauge and basis.is_closed_curve else None
-    if posterior_width(basis, regression.weight, regression.noise) > LEAST_WIDTH:
-        values = basis.values if labels is None else basis.harmonics(basis.template.embed(labels[:, None]))
-        moments = Moments.on_grid(values, summary.mass, summary.sums, second, len(activity))
-    else:
-        points = law.mean_points(activity)
-        if labels is not None:
-            angles = _interpolated(labels, basis.template.angles(points)[:, 0])
-            points = basis.template.embed(angles[:, None])
-        moments = Moments.at_points(basis.harmonics, points, activity)
-    return moments, summary.log_likelihood
+    relabelled = fix_gauge and basis.is_closed_curve
+    if isinstance(law, GridPosterior):
+        summary = law.summary(activity)
+        values = basis.values
+        if relabelled:
+            labels = _uniform_labels(basis, _density(values, summary.mass))
+            values = basis.harmonics(basis.template.embed(labels[:, None]))
+        return Moments.on_grid(values, summary.mass, summary.sums, second, len(activity)), summary.log_likelihood
+    points, log_likelihood = law.nearest(activity)
+    if relabelled:
+        ones = torch.ones_like(points[:, 0])
+        labels = _uniform_labels(basis, _density(basis.harmonics(points), ones))
+        points = basis.template.embed(_interpolated(labels, basis.template.angles(points)[:, 0])[:, None])
+    return Moments.at_points(basis.harmonics, points, activity), float(log_likelihood.mean())
 
 
-def _uniform_labels(basis: Basis, mass: Tensor) -> Tensor:
-    """Angles (G,) for the grid points of a circle in which the posterior mass (G,), smoothed, is uniform."""
-    smooth = basis.values[:, : 2 * DENSITY_ORDER + 1]
-    density = smooth @ (smooth.mT @ (mass / mass.sum()))
+def _density(values: Tensor, mass: Tensor) -> Tensor:
+    """Low harmonics' coefficients (q,) of the density of mass (n,) at points where the harmonics are ``values``."""
+    return values[:, : 2 * DENSITY_ORDER + 1].mT @ (mass / mass.sum())
+
+
+def _uniform_labels(basis: Basis, coefficients: Tensor) -> Tensor:
+    """Angles (G,) for the grid points of a circle in which a density of these coefficients is uniform."""
+    density = basis.values[:, : len(coefficients)] @ coefficients
     density = density.clamp_min(LEAST_DENSITY * density.mean())
-    cumulative = torch.cumsum(density, 0)
+    # Trapezoids: second order, and symmetric in both directions round the circle.
+    cumulative = torch.cumsum((density + density.roll(1)) / 2, 0)
     return 2 * torch.pi * (cumulative - cumulative[0]) / cumulative[-1]
 
 
 def _interpolated(labels: Tensor, angles: Tensor) -> Tensor:
-    """New labels (n,) of angles on a uniform grid whose points have labels (G,), linearly in between."""
-    position = angles / (2 * torch.pi) * len(labels)
-    low = position.floor().long() % len(labels)
-    closed = torch.cat([labels, labels.new_full((1,), 2 * torch.pi)])
-    return torch.lerp(closed[low], closed[low + 1], position - position.floor())
+    """New labels (n,) of angles on a uniform grid whose points have labels (G,), by a cubic in between."""
+    n = len(labels)
+    position = angles / (2 * torch.pi) * n
+    low = position.floor().long()
+    t = position - low
+    # Labels advance by a turn from one round to the next.
+    p0, p1, p2, p3 = ((labels[(low + i) % n] + 2 * torch.pi * ((low + i) // n)) for i in (-1, 0, 1, 2))
+    slope1, slope2 = (p2 - p0) / 2, (p3 - p1) / 2
+    a = 2 * (p1 - p2) + slope1 + slope2
+    b = 3 * (p2 - p1) - 2 * slope1 - slope2
+    return ((a * t + b) * t + slope1) * t + p1

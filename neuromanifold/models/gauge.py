@@ -13,18 +13,22 @@ import math
 import numpy as np
 import torch
 from scipy.interpolate import CubicSpline
-from torch import Tensor
+from torch import Tensor, nn
 
-from neuromanifold.manifolds import Harmonics, Manifold
+from neuromanifold.manifolds import Manifold
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 
-__all__ = ["GAUGES", "in_gauge", "relaxed_distortion"]
+__all__ = ["gauge_name", "in_gauge", "relaxed_distortion"]
 
-GAUGES = {1: "constant speed of the immersion", 2: "least relaxed distortion"}
 N_CURVE = 2048
-MAX_CURVE_ORDER = 96
 N_SURFACE = 900
 WARP_ORDER = 2
+N_ITERATIONS = 40
+# Relative error of a decoder that is written in harmonics again: curvature of order K multiplies it by K^2.
+TOLERANCES = {1: 1e-6, 2: 1e-5}
+# A warp that shrinks areas below this share is kept from folding the template over itself.
+LEAST_STRETCH = 0.2
+FOLDING_COST = 100.0
 
 
 def in_gauge(decoder: HarmonicDecoder) -> HarmonicDecoder:
@@ -32,9 +36,20 @@ def in_gauge(decoder: HarmonicDecoder) -> HarmonicDecoder:
     template = decoder.template
     if template.dim == 1 and template.periods[0] is not None:
         return _constant_speed(decoder)
-    if template.dim == 2 and template.cover is template and None not in (template.periods[-1],):
+    if _is_closed_surface(template):
         return _least_distortion(decoder)
     return decoder
+
+
+def gauge_name(template: Manifold) -> str:
+    """What fixes the coordinates of a fit without labels."""
+    if template.dim == 1 and template.periods[0] is not None:
+        return "constant speed of the immersion"
+    return "least relaxed distortion" if _is_closed_surface(template) else "as the fit left it"
+
+
+def _is_closed_surface(template: Manifold) -> bool:
+    return template.dim == 2 and template.cover is template and template.periods[-1] is not None
 
 
 def relaxed_distortion(metric: Tensor, weights: Tensor) -> Tensor:
@@ -55,9 +70,9 @@ def _constant_speed(decoder: HarmonicDecoder) -> HarmonicDecoder:
     shift = CubicSpline(np.append(s, 2 * math.pi), np.append(theta.numpy() - s, 0.0), bc_type="periodic")
     old = theta + torch.as_tensor(shift(theta.numpy()))
     values = decoder(template.embed(old[:, None]))
-    order = min(MAX_CURVE_ORDER, max(4 * decoder.order, 32))
-    weight = _project(template, order, template.embed(theta[:, None]), torch.ones_like(theta), values)
-    return _trimmed(template, order, weight)
+    return _written_in_harmonics(
+        template, decoder.order, template.embed(theta[:, None]), torch.ones_like(theta), values
+    )
 
 
 def _speed(decoder: HarmonicDecoder, theta: Tensor) -> Tensor:
@@ -82,46 +97,67 @@ def _antiderivative(periodic: np.ndarray) -> np.ndarray:
 def _least_distortion(decoder: HarmonicDecoder) -> HarmonicDecoder:
     template = decoder.template
     grid = template.grid(N_SURFACE)
-    fields = template.harmonics(WARP_ORDER)
-    coefficients = torch.zeros(len(fields) - 1, template.embedding_dim, dtype=torch.float64, requires_grad=True)
-    tangent, _ = template.frame(grid.points)
-    optimiser = torch.optim.LBFGS([coefficients], max_iter=60, line_search_fn="strong_wolfe")
-
-    def warped(z: Tensor) -> Tensor:
-        return decoder(_warp(template, fields, coefficients, z))
+    warp = _Warp(template)
+    weights = grid.weights / grid.weights.sum()
+    optimiser = torch.optim.LBFGS(warp.parameters(), max_iter=N_ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         optimiser.zero_grad()
-        columns = [torch.func.jvp(warped, (grid.points,), (tangent[..., i],))[1] for i in range(template.dim)]
-        jacobian = torch.stack(columns, dim=-1)
-        loss = relaxed_distortion(jacobian.mT @ jacobian, grid.weights)
+        metric, stretch = warp.pulled_back(decoder, grid.points)
+        folding = (weights * (LEAST_STRETCH - stretch).clamp_min(0).square()).sum()
+        loss = relaxed_distortion(metric, weights) + FOLDING_COST * folding
         loss.backward()
         return float(loss.detach())
 
     with torch.enable_grad():
+        before = closure()
         optimiser.step(closure)
     fine = template.grid(4 * N_SURFACE)
     with torch.no_grad():
-        values = warped(fine.points)
-    order = decoder.order + 6
-    return _trimmed(template, order, _project(template, order, fine.points, fine.weights, values))
+        metric, stretch = warp.pulled_back(decoder, fine.points)
+        lowered = float(relaxed_distortion(metric, fine.weights)) < before
+        if not lowered or float(stretch.min()) <= 0:
+            return decoder
+        return _written_in_harmonics(template, decoder.order, fine.points, fine.weights, decoder(warp(fine.points)))
 
 
-def _warp(template: Manifold, fields: Harmonics, coefficients: Tensor, z: Tensor) -> Tensor:
-    return template.project(z + fields(z)[..., 1:] @ coefficients)
+class _Warp(nn.Module):
+    """``z -> project(z + W^T h(z))``, the identity to begin with; a diffeomorphism while its Jacobian is positive."""
+
+    def __init__(self, template: Manifold) -> None:
+        super().__init__()
+        self.template = template
+        self.fields = template.harmonics(WARP_ORDER)
+        shape = len(self.fields) - 1, template.embedding_dim
+        self.coefficients = nn.Parameter(torch.zeros(shape, dtype=torch.float64))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.template.project(z + self.fields(z)[..., 1:] @ self.coefficients)
+
+    def pulled_back(self, decoder: HarmonicDecoder, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Metric (n, 2, 2) of the warped decoder in orthonormal frames at z, and the warp's signed change of area (n,)."""
+        tangent, _ = self.template.frame(z)
+
+        def both(points: Tensor) -> tuple[Tensor, Tensor]:
+            moved = self(points)
+            return moved, decoder(moved)
+
+        (w, _), columns = zip(*(torch.func.jvp(both, (z,), (tangent[..., i],)) for i in range(2)), strict=True)
+        jacobian = torch.stack([column[1] for column in columns], dim=-1)
+        within = self.template.frame(w[0])[0].mT @ torch.stack([column[0] for column in columns], dim=-1)
+        return jacobian.mT @ jacobian, torch.linalg.det(within)
 
 
-def _project(template: Manifold, order: int, points: Tensor, weights: Tensor, values: Tensor) -> Tensor:
-    """Coefficients (p, d) of sampled values in the harmonics, by quadrature-weighted least squares."""
-    h = template.harmonics(order)(points)
-    root = weights.sqrt()[:, None]
-    return torch.linalg.lstsq(root * h, root * values).solution
-
-
-def _trimmed(template: Manifold, order: int, weight: Tensor) -> HarmonicDecoder:
-    """A decoder without the trailing orders whose coefficients are below rounding of the data."""
-    size = weight.norm(dim=1)
-    kept = torch.nonzero(size > 1e-9 * size[1:].max()).max().item() + 1
-    while order > 1 and len(template.harmonics(order - 1)) >= kept:
-        order -= 1
-    return HarmonicDecoder(template, order, weight[: len(template.harmonics(order))])
+def _written_in_harmonics(
+    template: Manifold, order: int, points: Tensor, weights: Tensor, values: Tensor
+) -> HarmonicDecoder:
+    """Harmonics, of as low an order as reproduces values (n, d) at quadrature points to a small share of their spread."""
+    spread = (weights[:, None] * (values - values.mean(0)).square()).sum()
+    while True:
+        h = template.harmonics(order)(points)
+        root = weights.sqrt()[:, None]
+        weight = torch.linalg.lstsq(root * h, root * values).solution
+        missed = (weights[:, None] * (values - h @ weight).square()).sum()
+        if missed <= TOLERANCES[template.dim] ** 2 * spread or h.shape[1] * 3 > len(points):
+            return HarmonicDecoder(template, order, weight)
+        order += max(1, order // 4)

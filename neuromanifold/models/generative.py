@@ -20,15 +20,16 @@ from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Regression, fit_regression
 from neuromanifold.models.moments import BLOCK, Moments
+from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
 
 __all__ = ["FitSettings", "Generative", "fit_generative", "posterior_moments", "posterior_on_grid"]
 
-# Grid points by intrinsic dimension, and the largest order tried when all coordinates are known.
+# Grid points by intrinsic dimension, and the most harmonics tried when all coordinates are known.
 GRID_SIZES = {1: 256, 2: 2304}
-ORDERS = {1: 30, 2: 10}
+MAX_HARMONICS = {1: 61, 2: 441}
 # Starts and the path use at most this many samples, evenly spaced; the last stretch uses all.
 N_PATH = 5000
 # Least samples for each free coefficient of a unit.
@@ -84,7 +85,7 @@ def fit_generative(
     centre = activity.mean(0)
     activity = activity - centre
     known = torch.isfinite(labels).all(dim=1)
-    order = _largest_order(template, int(known.sum()) if known.all() else len(activity))
+    order = largest_order(template, len(activity))
     basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity)
     held_out: tuple[tuple[int, float], ...] = ()
     labelled = bool(known.any())
@@ -92,7 +93,7 @@ def fit_generative(
         regression, time = _labelled(activity, labels, known, groups, basis, settings)
     else:
         regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
-    decoder = HarmonicDecoder(template, order, regression.weight).like(torch.zeros((), dtype=torch.float64))
+    decoder = basis.decoder(regression.weight).like(torch.zeros((), dtype=torch.float64))
     if not labelled:
         decoder = in_gauge(decoder)
     # The constant harmonic is 1 / sqrt(volume).
@@ -171,7 +172,9 @@ def decoded(basis: Basis, regression: Regression, points: Tensor) -> Tensor:
     return torch.cat([basis.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
 
 
-def posterior_on_grid(decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor) -> GridPosterior:
+def posterior_on_grid(
+    decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor
+) -> GridPosterior | NarrowPosterior:
     """The posterior of a decoder in its final gauge."""
     basis = Basis.make(decoder.template, decoder.order, GRID_SIZES.get(decoder.template.dim, 4096), like)
     return grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
@@ -197,8 +200,10 @@ def posterior_moments(
     return at_labels + on_grid, basis.harmonics.eigenvalues
 
 
-def _largest_order(template: Manifold, n_samples: int) -> int:
-    order = ORDERS.get(template.dim, 4)
-    while order > 1 and len(template.harmonics(order)) * SAMPLES_PER_HARMONIC > n_samples:
-        order -= 1
+def largest_order(template: Manifold, n_samples: int) -> int:
+    """The largest order of harmonics that so many samples determine."""
+    most = min(MAX_HARMONICS.get(template.dim, 256), n_samples // SAMPLES_PER_HARMONIC)
+    order = 1
+    while len(template.harmonics(order + 1)) <= most:
+        order += 1
     return order

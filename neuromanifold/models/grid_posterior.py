@@ -90,10 +90,14 @@ class GridPosterior:
             white = x @ self._whitening - self._centre
             evidence = (white @ self._basis) @ self._coded.mT + self._offset
             logits = evidence / self.beta + self._log_prior
-            log_total = torch.logsumexp(logits, dim=1, keepdim=True)
-            marginal = torch.logsumexp(evidence + self._log_prior, dim=1) if self.beta != 1 else log_total[:, 0]
+            largest = logits.amax(1, keepdim=True)
+            share = logits.sub_(largest).exp_()
+            total = share.sum(1, keepdim=True)
+            marginal = (largest + total.log())[:, 0]
+            if self.beta != 1:
+                marginal = torch.logsumexp(evidence + self._log_prior, dim=1)
             own = self._log_normaliser - 0.5 * white.square().sum(1)
-            yield x, torch.exp(logits - log_total), own + marginal
+            yield x, share.div_(total), own + marginal
 
     def summary(self, activity: Tensor) -> PosteriorSummary:
         """Posterior mass, weighted sums and mean log-likelihood of activity (n, d)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from neuromanifold.manifolds import Manifold
@@ -34,6 +35,20 @@ class HarmonicDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.harmonics(z) @ self.weight
+
+    def trimmed(self, n_harmonics: int) -> HarmonicDecoder:
+        """The same map of the first ``n_harmonics`` functions, written in the least order that has them.
+
+        Functions are sorted by eigenvalue, so an order that lacks one of them has another spectrum from there on.
+        """
+        order = self.order
+        wanted = self.harmonics.eigenvalues[:n_harmonics].cpu()
+        while order > 1:
+            smaller = self.template.harmonics(order - 1).eigenvalues
+            if len(smaller) < n_harmonics or not torch.allclose(smaller[:n_harmonics], wanted):
+                break
+            order -= 1
+        return HarmonicDecoder(self.template, order, self.weight[:n_harmonics])
 
     def like(self, other: Tensor) -> HarmonicDecoder:
         """A copy in the dtype and on the device of another tensor."""

@@ -26,11 +26,12 @@ from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
-from neuromanifold.models.gauge import GAUGES
+from neuromanifold.models.gauge import gauge_name
 from neuromanifold.models.generative import FitSettings, Generative, fit_generative, posterior_on_grid
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.inference import EncoderData, Likelihood, evidence_lower_bound, in_wide_dtype, train_encoder
+from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.storage import read_arrays, write_arrays
 from neuromanifold.training import TrainingSettings
@@ -157,7 +158,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             template, x, u, intervals.to(x.device), FitSettings(self.beta, self.n_init), seeds[0]
         )
         self._adopt(self._generative)
-        self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else GAUGES.get(template.dim, "none")
+        self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else gauge_name(template)
         self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1])
         self.log_likelihood_ = self.score(activity)
         return self
@@ -274,7 +275,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         activity = validate_data(self, X, reset=False, dtype=np.float64)
         return in_wide_dtype(torch.as_tensor(activity).to(self._device))
 
-    def _law(self, like: Tensor) -> GridPosterior:
+    def _law(self, like: Tensor) -> GridPosterior | NarrowPosterior:
         return posterior_on_grid(self._generative.decoder, self._generative.noise, self.beta, like)
 
     # -- files --------------------------------------------------------------------------------------------------
