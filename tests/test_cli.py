@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import re
@@ -13,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import report_fakes as fakes
 import xarray as xr
@@ -125,6 +128,18 @@ def test_wrong_usage_is_told_before_anything_is_read(words):
 
 def test_unknown_benchmark_lists_those_there_are():
     assert all(name in run("benchmark", "nope").stderr for name in BENCHMARKS)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_prints_its_table(name, monkeypatch):
+    """With numbers that take no time to measure."""
+    table = pd.DataFrame({"seconds": [0.25, 12.0], "target": [1.0, float("nan")]}, index=["ours", "theirs"])
+    module = importlib.import_module(f"neuromanifold.benchmarks.{name}")
+    assert "verbose" in inspect.signature(module.run).parameters
+    monkeypatch.setattr(module, "run", lambda verbose: table)
+    assert re.search(r"^theirs +12 *$", run("benchmark", name).stdout, flags=re.MULTILINE)
+    content = json.loads(run("benchmark", name, "--json").stdout)
+    assert content["table"]["theirs"] == {"seconds": 12.0, "target": None}
 
 
 # -- info ---------------------------------------------------------------------------------------------------

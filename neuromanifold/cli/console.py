@@ -138,9 +138,7 @@ def _stop(message: str, code: int, debug: bool) -> None:
 def _show_warnings(running: Session, debug: bool) -> None:
     """Warnings for users as ``note:`` lines, once each; those for developers only with ``debug``."""
 
-    def note(
-        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
-    ) -> None:
+    def note(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any) -> None:
         text = f"{message} [{category.__name__}, {filename}:{lineno}]" if debug else str(message)
         if text not in running.notes:
             running.notes.append(text)

@@ -60,9 +60,7 @@ _WIDTH = typer.Option(metavar="SECONDS", callback=_seconds, help='Gaussian: a nu
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A .nc, .npz, .mat, .h5, .csv or .tsv file.")]
 Folder = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report and the numbers.")]
 Activity = Annotated[str | None, typer.Option(metavar="NAME", help="Which array is the activity (see info).")]
-BinSize = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Width of a bin; spike times need one.")
-]
+BinSize = Annotated[float | None, typer.Option(metavar="SECONDS", help="Width of a bin; spike times need one.")]
 Smoothing = Annotated[str, _WIDTH]
 Shuffles = Annotated[int, typer.Option(min=1, help="Shuffled controls; p is at least 1 / (1 + shuffles).")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]

@@ -46,9 +46,7 @@ def writable_folder(folder: Path, source: Path | None = None) -> Path:
         tempfile.TemporaryFile(dir=folder).close()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise FileFormatError(
-            f"cannot write to the folder {folder}: {reason}; choose another with --out"
-        ) from error
+        raise FileFormatError(f"cannot write to the folder {folder}: {reason}; choose another with --out") from error
     if source is not None and source.resolve() in [(folder / name).resolve() for name in NAMES]:
         raise InputError(f"results in {folder} would replace {source}: choose another folder with --out")
     return folder

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from neuromanifold.cli.console import number, plain
 
 if TYPE_CHECKING:  # xarray takes a second to load, and help should not wait for it
+    import pandas as pd
     import xarray as xr
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "listing_lines",
     "listing_summary",
     "recording_line",
+    "table_lines",
     "topology_lines",
     "topology_summary",
 ]
@@ -79,9 +81,7 @@ def analysis_summary(analysis: Any) -> dict[str, Any]:
 def _scalars(statistics: xr.Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, scalar in statistics.data_vars.items():
         if scalar.ndim == 0:
-            kept = {
-                key: scalar.attrs[key] for key in ("long_name", "units", "description") if key in scalar.attrs
-            }
+            kept = {key: scalar.attrs[key] for key in ("long_name", "units", "description") if key in scalar.attrs}
             yield str(name), {"value": scalar.item(), **kept}
 
 
@@ -141,6 +141,12 @@ def listing_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from ("  " + "  ".join(row[key].ljust(widths[key]) for key in header).rstrip() for row in table)
     yield f"Load it:    {summary['load']}"
     yield f"Analyse it: {summary['analyze']}"
+
+
+def table_lines(table: pd.DataFrame) -> list[str]:
+    """The table of a benchmark, one row a line; what was not measured is left empty."""
+    lines: list[str] = table.to_string(float_format=number, na_rep="").splitlines()
+    return lines
 
 
 def _command(listing: Any) -> str:
