@@ -1,5 +1,4 @@
-"""Linear algebra that neither hides nor spreads a failure: singular or non-finite matrices give flagged
-results.
+"""Linear algebra that neither hides nor spreads a failure: bad matrices give flagged results.
 
 Everything broadcasts over leading axes, keeps the device, and can be differentiated.
 """
@@ -50,9 +49,7 @@ def check_spd(matrix: Tensor) -> Tensor:
         return matrix
     _, info = torch.linalg.cholesky_ex(matrix.detach())
     if bool(info != 0) or not torch.allclose(matrix, matrix.mT, rtol=1e-6):
-        raise InputError(
-            "a metric must be symmetric and positive definite; look at torch.linalg.eigvalsh of it"
-        )
+        raise InputError("a metric must be symmetric and positive definite; look at torch.linalg.eigvalsh of it")
     return matrix
 
 

@@ -136,6 +136,12 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: functional.softmax(x, -1) + torch.logsumexp(x, -1),
     "trigonometry": lambda x: torch.atan2(x[:3], 2 + x[3:]) + torch.hypot(x[:3], x[3:]),
     "constants": lambda x: torch.ones(3, dtype=x.dtype) + 0 * x[:3],
+    "keywords": lambda x: torch.add(x, other=torch.ones_like(x)) * torch.mul(x, other=x) + torch.add(x, 2 * x, alpha=3),
+    "padding": lambda x: functional.pad(x[None], (1, 2), value=1.0)[0] * functional.pad(x[None], (2, 1))[0],
+    "ends": lambda x: torch.diff(x**2, prepend=x.new_ones(2)),
+    "convolution": lambda x: functional.conv1d(
+        (x**2).reshape(1, 2, 3), weight=torch.arange(12.0, dtype=x.dtype).reshape(2, 2, 3), padding="same"
+    ).flatten(),
     "determinant": lambda x: torch.linalg.slogdet(torch.diag(x.exp()) + 1)[1][None],
     "solve": lambda x: torch.linalg.solve(torch.diag(x.exp()) + 1, x),
     "inverse": lambda x: torch.linalg.inv(torch.diag(x.exp()) + 1).flatten(),
@@ -204,6 +210,48 @@ def test_functions_that_torch_differentiates_wrongly(name: str) -> None:
     f, v = functions[name], _points(1, 6)
     _close(geometry.hessian(f, v)[0], _central(f, v[0]), 2e-6)
     _close(geometry.hessian(_opaque(f), v)[0], _central(f, v[0]), 2e-6)
+
+
+class Cube(torch.autograd.Function):
+    """x³ with a backward rule of its own, computed out of torch's sight."""
+
+    @staticmethod
+    def forward(ctx, x):  # type: ignore[no-untyped-def, override]
+        ctx.save_for_backward(x)
+        return torch.from_numpy(x.detach().numpy() ** 3)
+
+    @staticmethod
+    def backward(ctx, gradient):  # type: ignore[no-untyped-def, override]
+        (x,) = ctx.saved_tensors
+        return 3 * x**2 * gradient
+
+
+def _filled(x: Tensor) -> Tensor:
+    out = torch.empty(3, dtype=x.dtype)
+    out[0], out[1], out[2] = x[0] * x[1], x[2] ** 2, x[0] ** 3
+    return out
+
+
+@pytest.mark.parametrize(
+    ("awkward", "plain"),
+    [
+        (_filled, lambda x: torch.stack([x[0] * x[1], x[2] ** 2, x[0] ** 3])),
+        (lambda x: torch.cat([Cube.apply(x), x.prod()[None]]), lambda x: torch.cat([x**3, x.prod()[None]])),
+        (lambda x: torch.zeros(3, dtype=x.dtype).add_(x**2).mul_(x), lambda x: x**3),
+        (lambda x: torch.stack([x[0] if float(x[0]) > 0 else x[1] ** 2, x[1]]), None),
+        (lambda x: torch.cdist(x[None], torch.ones(2, 3, dtype=x.dtype))[0], None),
+    ],
+    ids=["fills a tensor", "own backward rule", "in place", "control flow", "no forward derivative"],
+)
+def test_code_that_only_plain_autograd_can_follow(
+    awkward: Callable[[Tensor], Tensor], plain: Callable[[Tensor], Tensor] | None
+) -> None:
+    u = _points(3, 3)
+    for v, second in zip(u, geometry.hessian(awkward, u), strict=True):
+        _close(second, _central(awkward, v), 5e-6)
+    if plain is not None:
+        _close(geometry.hessian(awkward, u), geometry.hessian(plain, u))
+        _close(geometry.jacobian(awkward, u), geometry.jacobian(plain, u))
 
 
 def _matrix(x: Tensor) -> Tensor:

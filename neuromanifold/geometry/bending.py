@@ -117,8 +117,7 @@ def _hutchinson(
 
 
 def principal_curvatures(f: Map, u: Tensor, *, normal: Tensor | None = None, **options: Any) -> Tensor:
-    """Principal curvatures: eigenvalues of ``<II, ν>`` in an orthonormal tangent basis, ascending, ``(n,
-    k)``.
+    """Principal curvatures ``(n, k)``: eigenvalues of ``<II, ν>`` in an orthonormal tangent basis, ascending.
 
     Parameters
     ----------

@@ -1,14 +1,12 @@
-"""Charts along which two points of a template are joined: each pair's own, so that no curve crosses a
-singular point.
+"""Charts along which two points of a template are joined.
 
-A pair of points becomes one or more candidates ``(y_0, y_1)`` in a chart R^k, each a straight line to
-start from:
+Each pair has its own, so that no curve crosses a singular point. A pair of points becomes one or more
+candidates ``(y_0, y_1)`` in a chart R^k, each a straight line to start from:
 
 - Euclidean space: the coordinates;
 - torus: the angles, with each circle gone round either way;
-- sphere: turned so that the great circle through the pair is the equator, ``z = R (cos α, sin α, ξ) /
-|.|``, gone round
-  either way;
+- sphere: turned so that the great circle through the pair is the equator, gone round either way,
+  ``z = R (cos α, sin α, ξ) / |.|``;
 - a quotient: those of its cover, with either lift of the end.
 """
 

@@ -1,6 +1,4 @@
-"""How many points to differentiate at a time: what fits the processor's cache, and no more than memory
-allows.
-"""
+"""How many points to differentiate at a time: what fits the cache, and no more than memory allows."""
 
 from __future__ import annotations
 
@@ -60,6 +58,5 @@ def _width(stages: Stages, u: Tensor, on_points: bool) -> int:
 def _sizes(stages: Stages, x: Tensor) -> list[int]:
     with torch.no_grad(), _Sizes() as sizes:
         for function in stages.functions:
-            apply = in_dtype(function, stages.dtype)
-            x = torch.vmap(apply)(x) if stages.pointwise else apply(x)
+            x = stages.over_points(in_dtype(function, stages.dtype), x, 0)
     return sizes.numels

@@ -1,7 +1,6 @@
-"""Curves: their length ``∫ |c'| dt`` and energy ``∫ |c'|² dt`` (no ½), ``c = f ∘ γ``, γ: [0, 1] -> u (Lee
-2023, eqs. 4, 5).
+"""Curves ``c = f ∘ γ``, γ: [0, 1] -> u: their length ``∫ |c'| dt`` and energy ``∫ |c'|² dt`` (no ½).
 
-``Energy ≥ Length²``, equal at constant speed. Norms are those of the ambient metric.
+Lee 2023, eqs. 4 and 5. ``Energy ≥ Length²``, equal at constant speed. Norms are those of the ambient metric.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Torch functions written out in simpler ones, where torch's own forward derivative of the derivative is
-wrong or missing.
+"""Torch functions written out in simpler ones, where torch's nested forward mode is wrong or missing.
 
 torch 2.13 silently gives a wrong second derivative, by nested forward mode, of ``layer_norm``,
 ``instance_norm``, ``det``, ``slogdet``, ``logdet`` and ``solve`` (its formulas reuse saved results that
-do not carry the outer tangent), and refuses ``silu``, ``mish`` and ``glu``. Inside the context
+do not carry the outer tangent), and refuses ``silu``, ``mish``, ``glu`` and ``cdist``. Inside the context
 :class:`Decomposed` they are made of functions whose derivatives are right (each is tested against central
 differences).
 """
@@ -26,7 +25,8 @@ class Decomposed(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         rule = _RULES.get(getattr(func, "__name__", "").removeprefix("linalg_"))
-        return func(*args, **(kwargs or {})) if rule is None else rule(*args, **(kwargs or {}))
+        result = NotImplemented if rule is None else rule(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {})) if result is NotImplemented else result
 
 
 def _silu(x: Tensor, inplace: bool = False) -> Tensor:
@@ -88,6 +88,12 @@ def _norm(x: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
     return _vector_norm(x, 2, dim, keepdim, dtype) if p in (None, "fro", 2) and isinstance(dim, int) else NotImplemented
 
 
+def _cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = None) -> Any:
+    if p != 2:
+        return NotImplemented
+    return ((x1[..., :, None, :] - x2[..., None, :, :]) ** 2).sum(-1).sqrt()
+
+
 def _pivots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Sign of ``det Q`` and diagonal of R of ``A = Q R``."""
     q, r = torch.linalg.qr(matrix)
@@ -108,7 +114,9 @@ def _logdet(matrix: Tensor) -> Tensor:
     return _det(matrix).log()
 
 
-def _solve(matrix: Tensor, right: Tensor) -> Tensor:
+def _solve(matrix: Tensor, right: Tensor, *, left: bool = True) -> Tensor:
+    if not left:
+        return right @ torch.linalg.inv(matrix)
     is_vector = right.ndim == 1 or (right.ndim == matrix.ndim - 1 and right.shape == matrix.shape[:-1])
     solution = torch.linalg.inv(matrix) @ (right[..., None] if is_vector else right)
     return solution[..., 0] if is_vector else solution
@@ -121,6 +129,7 @@ COMPOSITES: dict[str, Callable[..., Any]] = {
     "instance_norm": _instance_norm,
     "linalg_vector_norm": _vector_norm,
     "norm": _norm,
+    "cdist": _cdist,
 }
 
 _RULES: dict[str, Callable[..., Any]] = {
@@ -129,6 +138,7 @@ _RULES: dict[str, Callable[..., Any]] = {
     "glu": _glu,
     "layer_norm": _layer_norm,
     "instance_norm": _instance_norm,
+    "cdist": _cdist,
     "det": _det,
     "slogdet": _slogdet,
     "logdet": _logdet,

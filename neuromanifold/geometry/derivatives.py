@@ -1,5 +1,4 @@
-"""The 2-jet of a map at many points: value ``f (d)``, Jacobian ``∂_i f (d, k)`` and Hessian ``∂_i∂_j f
-(d, k, k)``.
+"""The 2-jet of a map at many points: value, Jacobian ``∂_i f`` and Hessian ``∂_i∂_j f``.
 
 This is the only place that differentiates. Value and derivatives are carried through the map together
 (:mod:`neuromanifold.geometry.jets`), a few points at a time: as many as keep the streams of the widest
@@ -11,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from neuromanifold._errors import NotSmoothError
 from neuromanifold._typing import Map
 from neuromanifold.geometry.chunks import points_per_chunk
 from neuromanifold.geometry.maps import Stages, stages_of
@@ -108,12 +109,11 @@ def over_points(
     stages = stages_of(f, u, order, frame, dtype)
     k = stages.n_coordinates if directions is None else directions.shape[-1]
     size = len(u) if create_graph else points_per_chunk(stages, u, n_streams(k, order), memory, on_points)
-    along = [None] * len(u) if directions is None else list(directions.split(size))
+    pieces = u.split(size)
+    along = [None] * len(pieces) if directions is None else directions.split(size)
     keep: AbstractContextManager[Any] = nullcontext() if create_graph else torch.no_grad()
     with keep:
-        chunks = [
-            formula(_jet(stages, chunk, order, on_points, v)) for chunk, v in zip(u.split(size), along, strict=False)
-        ]
+        chunks = [formula(_jet(stages, *piece, order, on_points)) for piece in zip(pieces, along, strict=True)]
     return chunks[0] if len(chunks) == 1 else tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
 
 
@@ -146,16 +146,27 @@ def hessian(f: Map, u: Tensor, **options: Any) -> Tensor:
     return over_points(f, u, lambda jet: (jet.second,), order=2, **options)[0]
 
 
-def _jet(stages: Stages, u: Tensor, order: int, on_points: bool, directions: Tensor | None) -> TaylorJet:
+def _jet(stages: Stages, u: Tensor, directions: Tensor | None, order: int, on_points: bool) -> TaylorJet:
     """Derivatives at the points of one chunk."""
     streams = stages.start(u.to(stages.dtype), order, on_points, directions)
     k = stages.n_coordinates if directions is None else directions.shape[-1]
     for function in stages.functions:
-        if stages.pointwise:
-            streams = torch.vmap(lambda s, g=function: propagate(g, s, k, order), in_dims=1, out_dims=1)(streams)
-        else:
-            streams = propagate(function, streams, k, order)
+        streams = _carry(stages, partial(propagate, function, k=k, order=order), streams)
     return _unstack(streams.to(torch.float64), k, order, torch.finfo(stages.dtype).eps)
+
+
+def _carry(stages: Stages, function: Callable[[Tensor], Tensor], streams: Tensor) -> Tensor:
+    """``function`` of the streams ``(S, n, ...)``; a point at a time if derivatives cannot be mapped over
+    points.
+    """
+    try:
+        return stages.over_points(function, streams, 1)
+    except NotSmoothError:
+        raise
+    except Exception:
+        if stages.takes != "points":
+            raise
+        return replace(stages, takes="points one by one").over_points(function, streams, 1)
 
 
 def _unstack(streams: Tensor, k: int, order: int, eps: float) -> TaylorJet:

@@ -29,9 +29,7 @@ AmbientMetric = Tensor | Callable[[Tensor], Tensor] | None
 
 
 def ambient_factor(ambient: AmbientMetric, value: Tensor) -> Tensor | None:
-    """L ``(d, d)`` or ``(n, d, d)`` with ``A = L Lᵀ`` at the points ``value (n, d)``; None for the
-    identity.
-    """
+    """L ``(d, d)`` or ``(n, d, d)``, ``A = L Lᵀ`` at the points ``value (n, d)``; None for the identity."""
     if ambient is None:
         return None
     matrix = check_spd(ambient) if isinstance(ambient, Tensor) else ambient(value)
@@ -57,7 +55,7 @@ class FirstForm:
     basis : Tensor (n, d, k)
         Q, orthonormal columns.
     scale : Tensor (n, k, k)
-        R, upper triangular; ``g = Rᵀ R``.
+        R, upper triangular; ``g = Rᵀ R`` where the rank is full.
     rank : Tensor (n,)
         Numerical rank of J (-1 where J is not finite).
     """
@@ -81,10 +79,13 @@ class FirstForm:
         first = first if factor is None else factor.mT @ first
         basis, scale = orthonormalize(first)
         values = singular_values(scale.detach())
-        largest = values[:, :1]
-        rank = (values > max(d, k) * jet.eps * largest).sum(-1)
+        rank = (values > max(d, k) * jet.eps * values[:, :1]).sum(-1)
         _warn_if_coarse(values, rank, jet.eps)
-        return cls(basis, scale, torch.where(largest[:, 0].isnan(), -1, rank))
+        if first.requires_grad:
+            # The factors of a singular matrix have no derivative: one such point would spoil all gradients.
+            plain = torch.eye(d, k, dtype=first.dtype, device=first.device)
+            basis, scale = orthonormalize(torch.where((rank == k)[:, None, None], first, plain))
+        return cls(basis, scale, torch.where(values[:, 0].isnan(), -1, rank))
 
     @property
     def k(self) -> int:
@@ -94,10 +95,6 @@ class FirstForm:
     def regular(self) -> Tensor:
         """Where the rank is full: ``(n,)`` bool."""
         return self.rank == self.k
-
-    @property
-    def metric(self) -> Tensor:
-        return self.scale.mT @ self.scale
 
     @property
     def inverse_scale(self) -> Tensor:

@@ -6,8 +6,8 @@ orthonormal derivatives. It has constant speed, so its energy is its length squa
 from the template's own geodesics, gone round either way, in charts without singular points
 (:mod:`neuromanifold.geometry.charts`).
 
-The exponential map integrates ``u''^k = -Γ^k_ij u'^i u'^j``. For an immersion ``Γ(v, v) = g⁻¹ Jᵀ ∂²f(v,
-v)``, taken in the template's orthonormal chart at every step.
+The exponential map integrates ``u''^k = -Γ^k_ij u'^i u'^j``. For an immersion it is taken in the template's
+orthonormal chart at every step, with ``Γ(v, v) = g⁻¹ Jᵀ ∂²f(v, v)``.
 """
 
 from __future__ import annotations

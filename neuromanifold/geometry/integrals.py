@@ -1,11 +1,9 @@
-"""Totals: integrals over the whole image of a closed template, which tell a bad fit and make curvatures
-comparable.
+"""Totals: integrals over the whole image of a template, which tell a bad fit and set a scale.
 
-    volume                 ∫ √g du                       length (k = 1) or area (k = 2) of the image
-    total curvature        ∫ |H| dV (curves), ∫ K dV (surfaces)
-    Gauss–Bonnet residual  ∫ K dV - 2π χ                 zero for every immersion of a closed surface
-    dimensionless |H|      |H| (V / |S^k|)^{1/k}         |H| Length/2π, |H| √(Area/4π): 1 on round circles
-    and spheres
+    volume                 ∫ √g du                      length (k = 1) or area (k = 2) of the image
+    total curvature        ∫ |H| dV, or ∫ K dV          of curves, or of surfaces
+    Gauss–Bonnet residual  ∫ K dV - 2π χ                zero for every immersion of a closed surface
+    dimensionless |H|      |H| (V / |S^k|)^{1/k}        |H| Length/2π, |H| √(Area/4π); 1 on round spheres
 
 The integrals are sums over the template's quadrature grid. A residual far from zero says that the
 immersion is not resolved by the grid or not smooth, and so that its curvature profile is not to be

@@ -1,11 +1,12 @@
 """The geometry of a metric field ``g(u)``, with or without an immersion behind it.
 
     Γ^k_ij = ½ g^{kl} (∂_i g_jl + ∂_j g_il - ∂_l g_ij)
-    Riem_ijkl = ½ (∂_j∂_k g_il + ∂_i∂_l g_jk - ∂_i∂_k g_jl - ∂_j∂_l g_ik) + g_mn (Γ^m_jk Γ^n_il - Γ^m_jl
-    Γ^n_ik) Ric_jl = g^{ik} Riem_ijkl,   S = g^{jl} Ric_jl
+    Riem_ijkl = ½ (∂_j∂_k g_il + ∂_i∂_l g_jk - ∂_i∂_k g_jl - ∂_j∂_l g_ik)
+                + g_mn (Γ^m_jk Γ^n_il - Γ^m_jl Γ^n_ik)
+    Ric_jl = g^{ik} Riem_ijkl,   S = g^{jl} Ric_jl
 
-Signs are those of :mod:`neuromanifold.geometry.extrinsic`: for surfaces ``Riem_ijkl = K (g_ik g_jl - g_il
-g_jk)``, and a sphere has positive S. For k ≥ 3, S = 0 does not mean flat; look at
+Signs are those of :mod:`neuromanifold.geometry.extrinsic`: a sphere has positive S, and for surfaces
+``Riem_ijkl = K (g_ik g_jl - g_il g_jk)``. For k ≥ 3, S = 0 does not mean flat; look at
 :func:`riemann_norm_squared`.
 
 A metric is a function of one point, ``(k,) -> (k, k)`` (a batched one works too); :func:`pullback` makes

@@ -1,5 +1,4 @@
-"""A jet: the Taylor expansion of a tensor along k directions, carried through torch code as one stack of
-streams.
+"""A jet: the Taylor expansion of a tensor along k directions, as one stack of streams.
 
 ``x(t) = x + Σ_i t_i x_i + ½ Σ_ij t_i t_j x_ij`` is kept as the value, k first derivatives and, for order
 2, the k(k+1)/2 second derivatives with i ≤ j. A linear layer acts on the whole stack in one
@@ -64,7 +63,7 @@ class Jet(Expansion):
             return type(self)(torch.vmap(lambda x: getattr(x, name))(self._streams), self._k, self._order)
         method = getattr(Tensor, name, None)
         if name.startswith("_") or not callable(method):
-            raise NoRuleError(f"a jet has no attribute {name!r}")
+            raise AttributeError(f"a jet has no attribute {name!r}")
         return lambda *args, **kwargs: _apply(method, (self, *args), kwargs)
 
     def __len__(self) -> int:

@@ -1,5 +1,4 @@
-"""A map as the engine sees it: where the streams start, the functions they go through, and whether these
-take batches.
+"""A map as the engine sees it: where derivatives start, and the functions they go through.
 
 An :class:`~neuromanifold.geometry.immersion.Immersion` starts either at angles u with directions e_i, or
 (``frame``) at template points z with the 2-jet of the template's orthonormal chart there. Any other map
@@ -11,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +26,9 @@ from neuromanifold.manifolds import Manifold
 __all__ = ["Stages", "stages_of"]
 
 
+Takes = Literal["batches", "points", "points one by one"]
+
+
 @dataclass(frozen=True)
 class Stages:
     """What is needed to carry derivatives through a map.
@@ -35,8 +37,8 @@ class Stages:
     ----------
     functions : tuple of callables
         Applied in turn.
-    pointwise : bool
-        Whether they take one point ``(k,)`` rather than a batch ``(n, k)``.
+    takes : {"batches", "points", "points one by one"}
+        Whether they take a batch ``(n, k)`` or a point ``(k,)``, and then whether vmap can follow them.
     n_coordinates : int
         k, the dimension of the chart that derivatives are taken in.
     dtype : torch.dtype
@@ -46,10 +48,18 @@ class Stages:
     """
 
     functions: tuple[Callable[..., Any], ...]
-    pointwise: bool
+    takes: Takes
     n_coordinates: int
     dtype: torch.dtype
     chart: Manifold | None = None
+
+    def over_points(self, function: Callable[[Tensor], Tensor], x: Tensor, dim: int) -> Tensor:
+        """``function`` of all points, which lie along the axis ``dim`` of x."""
+        if self.takes == "batches":
+            return function(x)
+        if self.takes == "points":
+            return torch.vmap(function, in_dims=dim, out_dims=dim)(x)
+        return torch.stack([function(point) for point in x.unbind(dim)], dim)
 
     def start(self, u: Tensor, order: int, on_points: bool, directions: Tensor | None) -> Tensor:
         """The first streams ``(S, n, k or m)``: points, directions and, for order 2, their second
@@ -90,13 +100,13 @@ def stages_of(f: Map, u: Tensor, order: int, frame: bool, dtype: torch.dtype | N
         _check_module(f.decoder, order)
         dtype = dtype or own_dtype(f.decoder, u.dtype)
         if frame:
-            return Stages((f.decoder,), False, f.template.dim, dtype, f.template)
-        return Stages((f.template.embed, f.decoder), False, f.template.dim, dtype)
+            return Stages((f.decoder,), "batches", f.template.dim, dtype, f.template)
+        return Stages((f.template.embed, f.decoder), "batches", f.template.dim, dtype)
     _check_module(f, order)
     if isinstance(f, nn.Module):
-        return Stages((f,), False, u.shape[-1], dtype or own_dtype(f, u.dtype))
+        return Stages((f,), "batches", u.shape[-1], dtype or own_dtype(f, u.dtype))
     dtype = _accepted_dtype(f, u, dtype or u.dtype)
-    return Stages((f,), _is_pointwise(f, u.to(dtype)), u.shape[-1], dtype)
+    return Stages((f,), _takes(f, u.to(dtype)), u.shape[-1], dtype)
 
 
 def _check_module(f: Any, order: int) -> None:
@@ -113,22 +123,27 @@ def _check_module(f: Any, order: int) -> None:
             raise InputError(f"the map contains {kind} in training mode, so it is no fixed map; call .eval() on it")
 
 
-def _is_pointwise(f: Map, u: Tensor) -> bool:
-    """Whether a callable takes one point ``(k,) -> (d,)``; else it must take a batch ``(n, k) -> (n, d)``."""
+def _takes(f: Map, u: Tensor) -> Takes:
+    """What a callable takes: one point ``(k,) -> (d,)``, or else a batch ``(n, k) -> (n, d)``."""
     with torch.no_grad():
-        try:
-            value = f(u[0])
-        except (IndexError, RuntimeError, ValueError, TypeError):
-            value = None
+        value = _attempt(f, u[0])
         if value is not None and getattr(value, "ndim", None) == 1:
-            return True
+            return "points" if _attempt(torch.vmap(f), u[:1]) is not None else "points one by one"
         batch = f(u[:1])
     if getattr(batch, "ndim", None) != 2 or len(batch) != 1:
         raise InputError(
             "a map takes one point (k,) to (d,), or a batch (n, k) to (n, d); this one took "
             f"{tuple(u[:1].shape)} to {tuple(getattr(batch, 'shape', ()))}"
         )
-    return False
+    return "batches"
+
+
+def _attempt(f: Map, u: Tensor) -> Any:
+    """``f(u)``, or None where f refuses such an argument."""
+    try:
+        return f(u)
+    except (IndexError, RuntimeError, ValueError, TypeError):
+        return None
 
 
 def _accepted_dtype(f: Map, u: Tensor, dtype: torch.dtype) -> torch.dtype:
@@ -149,10 +164,4 @@ def _accepted_dtype(f: Map, u: Tensor, dtype: torch.dtype) -> torch.dtype:
 def _runs(f: Map, u: Tensor) -> bool:
     """Whether ``f`` can be evaluated at a point or at a batch."""
     with torch.no_grad():
-        for points in (u[0], u[:1]):
-            try:
-                f(points)
-            except (IndexError, RuntimeError, ValueError, TypeError):
-                continue
-            return True
-    return False
+        return any(_attempt(f, points) is not None for points in (u[0], u[:1]))

@@ -1,9 +1,8 @@
-"""First and second derivatives by nested forward mode: slower than jets, and right for whatever torch can
-differentiate.
+"""First and second derivatives by nested forward mode: slower than jets, for code they cannot go through.
 
 Along a curve ``x(t) = x + Σ t_i x_i + ½ Σ t_i t_j x_ij`` the derivatives of ``y = h(x(t))`` are
-``y_i = ∂h x_i`` and ``y_ij = ∂²h(x_i, x_j) + ∂h x_ij``: the derivative, along ``(x_i, x_ij)``, of ``(x,
-x_j) -> ∂h x_j``.
+``y_i = ∂h x_i`` and ``y_ij = ∂²h(x_i, x_j) + ∂h x_ij``. The second is the derivative of the function
+``(x, x_j) -> ∂h x_j`` along ``(x_i, x_ij)``.
 """
 
 from __future__ import annotations

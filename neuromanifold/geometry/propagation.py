@@ -19,6 +19,7 @@ from neuromanifold._errors import NotSmoothError
 from neuromanifold.geometry.jets import Jet
 from neuromanifold.geometry.nested import nested_streams
 from neuromanifold.geometry.precision import in_dtype
+from neuromanifold.geometry.reverse import reverse_streams
 
 __all__ = ["propagate"]
 
@@ -42,7 +43,18 @@ def propagate(function: Callable[..., Any], streams: Tensor, k: int, order: int)
         except Exception:
             # Whatever refused the jet. Code that is itself at fault fails again below, in the open.
             continue
-    return nested_streams(attempts[0], [streams], k, order)
+    return _without_jets(attempts[0], streams, k, order)
+
+
+def _without_jets(function: Callable[..., Any], streams: Tensor, k: int, order: int) -> Tensor:
+    """By nested forward mode or, where that cannot follow either, by reverse mode."""
+    try:
+        return nested_streams(function, [streams], k, order)
+    except Exception as error:
+        try:
+            return reverse_streams(function, streams, k, order)
+        except Exception:
+            raise error from None
 
 
 def _streams_of(out: Any, streams: Tensor) -> Tensor:

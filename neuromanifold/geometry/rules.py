@@ -25,9 +25,7 @@ __all__ = ["LINEAR", "VALUE_ONLY", "Call", "Expansion", "NoRuleError", "find_rul
 
 
 class NoRuleError(TypeError):
-    """An operation that jets cannot go through; the map around it is then differentiated by nested
-    forward mode.
-    """
+    """An operation that jets cannot go through; nested forward mode then takes the map around it."""
 
 
 class Expansion:
@@ -39,7 +37,7 @@ class Expansion:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a torch function on arguments of which some are expansions."""
+    """A call of a torch function, with expansions among its arguments."""
 
     function: Callable[..., Any]
     name: str
@@ -106,21 +104,20 @@ def index(call: Call) -> Any:
 def jointly_linear(call: Call) -> Any:
     """Sums, concatenations and choices: constants among the operands have derivative zero."""
     like = call.expansions[0]
-
-    def lifted(operand: Any) -> Any:
-        if isinstance(operand, (tuple, list)) and any(isinstance(item, Expansion) for item in operand):
-            return type(operand)(lifted(item) for item in operand)
-        if isinstance(operand, Expansion) or isinstance(operand, (int, float, Tensor)) is False:
-            return operand
-        return _constant(operand, like)
-
-    skip = 1 if call.name == "where" else 0
-    kinds = (call.args[:1] if call.name in _LISTS else call.args)[skip:]
-    args = call.args[:skip] + tuple(lifted(a) for a in kinds) + call.args[skip + len(kinds) :]
+    if call.name in _LISTS:
+        parts, *rest = call.args
+        args = ([_lifted(part, like) for part in parts], *rest)
+    elif call.name == "where":
+        args = (call.args[0], *(_lifted(operand, like) for operand in call.args[1:]))
+    else:
+        args = tuple(_lifted(operand, like) for operand in call.args)
     return linear(Call(call.function, call.name, args, call.kwargs))
 
 
-def _constant(operand: Any, like: Expansion) -> Expansion:
+def _lifted(operand: Any, like: Expansion) -> Expansion:
+    """An operand as an expansion; a constant has no derivatives."""
+    if isinstance(operand, Expansion):
+        return operand
     value = torch.as_tensor(operand, dtype=like._streams.dtype, device=like._streams.device)
     rest = value.new_zeros(len(like._streams) - 1, *value.shape)
     return type(like)(torch.cat([value[None], rest]), like._k, like._order)
@@ -228,6 +225,8 @@ _SUMS = frozenset(("add", "sub", "subtract", "where")) | _LISTS
 _QUOTIENTS = frozenset(("div", "truediv", "true_divide", "divide"))
 _PRODUCTS = _names("mul multiply matmul mm bmm mv dot einsum outer inner tensordot kron")
 _CONVOLUTIONS = frozenset(("conv1d", "conv2d", "conv3d"))
+# Options that add constants to a linear function: the value to pad with, the ends to take differences with.
+_AFFINE_OPTIONS = frozenset(("value", "prepend", "append"))
 VALUE_ONLY = _names(
     "size dim numel nelement len is_floating_point is_complex eq ne lt le gt ge isnan isinf isfinite "
     "argmax argmin argsort zeros_like ones_like full_like empty_like rand_like randn_like new_zeros "
@@ -250,7 +249,10 @@ def find_rule(call: Call) -> Rule:
     leads = bool(call.args) and isinstance(call.args[0], Expansion)
     if name in VALUE_ONLY:
         return value_only
-    if name in _SUMS and "alpha" not in call.kwargs:
+    if n == 0 or n > len(list(_expansions(call.args))):
+        # Arguments by keyword: nested mode does not depend on which is which.
+        return nested
+    if name in _SUMS and set(call.kwargs) <= {"dim", "axis"}:
         return jointly_linear
     if name in _QUOTIENTS and not call.kwargs:
         return quotient
@@ -259,9 +261,9 @@ def find_rule(call: Call) -> Rule:
     if leads and n == 1:
         if name in SMOOTH and (name != "pow" or isinstance(call.args[1], (int, float))):
             return smooth
-        if name == "linear" or (name in _CONVOLUTIONS and not isinstance(call.kwargs.get("padding"), str)):
+        if name == "linear" or name in _CONVOLUTIONS:
             return affine
-        if name in LINEAR:
+        if name in LINEAR and all(call.kwargs.get(option) is None for option in _AFFINE_OPTIONS):
             return linear
     if name in COMPOSITES and leads and n == 1:
         return composite

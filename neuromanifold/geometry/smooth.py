@@ -1,5 +1,4 @@
-"""Functions of one variable with their first two derivatives, ``x -> (φ, φ', φ'')``, by the name torch
-gives them.
+"""Functions of one variable with their first two derivatives, by the name torch gives them.
 
 This is what a Taylor expansion needs to pass an activation:
 ``φ(x + Σ t_i x_i + ½ Σ t_i t_j x_ij) = φ + Σ t_i φ' x_i + ½ Σ t_i t_j (φ' x_ij + φ'' x_i x_j) + ...``

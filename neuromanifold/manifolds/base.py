@@ -1,5 +1,4 @@
-"""A template: a manifold T of dimension k, embedded in R^m by ``z = embed(u)``, that a neural manifold is
-an image of.
+"""A template: a manifold T of dimension k in R^m that a neural manifold is an image of.
 
 Letters: ``u`` are intrinsic angles (k numbers), ``z`` the same point in the embedding (m numbers). The
 embedding of every template is isometric, so lengths in R^m along T are lengths on T; all are in radians
@@ -149,18 +148,14 @@ class Manifold(ABC):
         return sum((-1) ** degree * number for degree, number in enumerate(self.betti(2)))
 
     def _check_angles(self, u: Tensor) -> Tensor:
-        return _last_axis(
-            u, self.dim, f"{self.name}: intrinsic angles have {self.dim} number(s) in their last axis"
-        )
+        return _last_axis(u, self.dim, f"{self.name}: intrinsic angles have {self.dim} number(s) in their last axis")
 
     def _check_points(self, z: Tensor) -> Tensor:
         return _last_axis(z, self.embedding_dim, f"{self.name}: points have {self.embedding_dim} coordinates")
 
     def _check_prime(self, prime: int) -> int:
         if not is_prime(prime):
-            raise InputError(
-                f"Betti numbers are taken over a field Z/p with p prime (2, 3, 5, ...); got {prime}"
-            )
+            raise InputError(f"Betti numbers are taken over a field Z/p with p prime (2, 3, 5, ...); got {prime}")
         return prime
 
 

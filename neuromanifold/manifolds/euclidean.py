@@ -2,8 +2,8 @@
 
 ``embed`` is the identity. The space has no end, so what needs a finite volume (``sample``, ``grid``,
 ``volume``, ``harmonics``) refers to the window: an interval for k = 1, a square for k = 2. The harmonics
-have vanishing normal derivative on its boundary (Neumann): ``Π_i cos(π a_i (u_i + 1) / 2)``, ``λ = (π/2)²
-Σ a_i²``.
+``Π_i cos(π a_i (u_i + 1) / 2)``, with ``λ = (π/2)² Σ a_i²``, have vanishing normal derivative on its
+boundary (Neumann).
 """
 
 from __future__ import annotations

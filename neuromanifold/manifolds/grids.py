@@ -30,9 +30,7 @@ def colatitude_axis(n_nodes: int, power: int) -> Axis:
     """``∫ h(θ) sin^power θ dθ`` over [0, π]: Gauss–Gegenbauer, exact for polynomials of cos θ below 2
     ``n_nodes``.
     """
-    cosines, weights = (
-        torch.from_numpy(values[::-1].copy()) for values in roots_gegenbauer(n_nodes, power / 2)
-    )
+    cosines, weights = (torch.from_numpy(values[::-1].copy()) for values in roots_gegenbauer(n_nodes, power / 2))
     return torch.acos(cosines), weights
 
 

@@ -107,9 +107,7 @@ def _gegenbauer(x: Tensor, r_squared: Tensor, alpha: float, order: int) -> list[
     polynomials = [torch.ones_like(x), 2 * alpha * x]
     for j in range(2, order + 1):
         previous, last = polynomials[-2:]
-        polynomials.append(
-            (2 * (j + alpha - 1) / j) * x * last - ((j + 2 * alpha - 2) / j) * r_squared * previous
-        )
+        polynomials.append((2 * (j + alpha - 1) / j) * x * last - ((j + 2 * alpha - 2) / j) * r_squared * previous)
     return [p / _gegenbauer_norm(j, alpha) for j, p in enumerate(polynomials[: order + 1])]
 
 

@@ -44,8 +44,7 @@ class Isometries:
         return rotations @ self.components[which]
 
     def align(self, source: Tensor, target: Tensor) -> Tensor:
-        """The isometry Q ``(m, m)`` that brings points nearest to points: ``min_Q Σ_i |Q source_i -
-        target_i|²``.
+        """The isometry Q ``(m, m)`` that brings paired points together: ``min_Q Σ |Q source_i - target_i|²``.
 
         Apply it as ``source @ Q.T``. Found by Newton ascent of ``tr(Qᵀ Σ target sourceᵀ)`` on the group,
         from several starts in every component.
@@ -62,8 +61,7 @@ class Isometries:
         """
         if source.shape != target.shape or source.ndim != 2:
             raise InputError(
-                "alignment needs paired points (n, m); got shapes "
-                f"{tuple(source.shape)} and {tuple(target.shape)}"
+                f"alignment needs paired points (n, m); got shapes {tuple(source.shape)} and {tuple(target.shape)}"
             )
         moment = (target.mT @ source).to(self.components) / max(len(source), 1)
         starts = self._rotations(_N_STARTS, torch.Generator(self.components.device).manual_seed(0))

@@ -86,9 +86,7 @@ class KleinBottle(Quotient):
         zero = torch.zeros_like(c)
         c2, s2 = c * c - s * s, 2 * c * s
         along_theta = _stack(-sin_phi * s, sin_phi * c, -cos_phi * s2, cos_phi * c2, zero)
-        along_phi = _stack(
-            cos_phi * c, cos_phi * s, -sin_phi * c2 / 2, -sin_phi * s2 / 2, -_ROOT3 / 2 * sin_phi
-        )
+        along_phi = _stack(cos_phi * c, cos_phi * s, -sin_phi * c2 / 2, -sin_phi * s2 / 2, -_ROOT3 / 2 * sin_phi)
         theta_theta = _stack(-sin_phi * c, -sin_phi * s, -2 * cos_phi * c2, -2 * cos_phi * s2, zero)
         theta_phi = _stack(-cos_phi * s, cos_phi * c, sin_phi * s2, -sin_phi * c2, zero)
         rows = [torch.stack([theta_theta, theta_phi], -1), torch.stack([theta_phi, -z], -1)]

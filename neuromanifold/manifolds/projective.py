@@ -1,8 +1,8 @@
 """The projective plane RP² = S² / (w ~ -w), by the Veronese embedding in R^5.
 
-The symmetric matrix ``w wᵀ / √2`` is the same for w and -w and is an isometric image of the unit sphere;
-written in an orthonormal basis of the traceless symmetric matrices it has five coordinates: ``z = (w_0
-w_1, w_0 w_2, w_1 w_2, (w_0² - w_1²)/2, (2w_2² - w_0² - w_1²)/(2√3))``, on a sphere of radius 1/√3.
+The symmetric matrix ``w wᵀ / √2`` is the same for w and -w and is an isometric image of the unit sphere.
+In an orthonormal basis of the traceless symmetric matrices it has five coordinates, on a sphere of radius
+1/√3: ``z = (w_0 w_1, w_0 w_2, w_1 w_2, (w_0² - w_1²)/2, (2w_2² - w_0² - w_1²)/(2√3))``.
 Angles: (colatitude in [0, π/2], longitude) of w in the upper hemisphere.
 """
 

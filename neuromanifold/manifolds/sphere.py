@@ -1,9 +1,8 @@
 """The unit sphere S^n in R^{n+1}; S^1 is the circle.
 
-Angles (θ_1, ..., θ_{n-1}, φ), colatitudes first, longitude last:
-``z = (sin θ_1 w, cos θ_1)`` with w in S^{n-1} of the remaining angles, and ``(cos φ, sin φ)`` on the
-circle. So on S², ``z = (sin θ cos φ, sin θ sin φ, cos θ)``. Volume ``|S^n| = 2 π^{(n+1)/2} /
-Γ((n+1)/2)``.
+Angles (θ_1, ..., θ_{n-1}, φ), colatitudes first, longitude last: ``z = (sin θ_1 w, cos θ_1)`` with w in
+S^{n-1} of the remaining angles, and ``(cos φ, sin φ)`` on the circle. So on S²,
+``z = (sin θ cos φ, sin θ sin φ, cos θ)``. Volume ``|S^n| = 2 π^{(n+1)/2} / Γ((n+1)/2)``.
 """
 
 from __future__ import annotations
@@ -93,9 +92,7 @@ class Sphere(Manifold):
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         size = (n, self.embedding_dim)
-        return self.project(
-            torch.randn(size, generator=generator, dtype=torch.float64, device=generator.device)
-        )
+        return self.project(torch.randn(size, generator=generator, dtype=torch.float64, device=generator.device))
 
     def distance(self, z: Tensor, w: Tensor) -> Tensor:
         # Exact near 0 and near π, where acos of the inner product loses half the digits and its derivative.
@@ -136,9 +133,7 @@ class Sphere(Manifold):
         m = self.embedding_dim
         reflection = torch.eye(m, dtype=torch.float64)
         reflection[1, 1] = -1
-        return Isometries(
-            rotation_generators(m), torch.stack([torch.eye(m, dtype=torch.float64), reflection])
-        )
+        return Isometries(rotation_generators(m), torch.stack([torch.eye(m, dtype=torch.float64), reflection]))
 
     def betti(self, prime: int = 2) -> tuple[int, ...]:
         self._check_prime(prime)

@@ -106,9 +106,7 @@ class Torus(Manifold):
         return tangent, second.flatten(-4, -3)
 
     def harmonics(self, order: int) -> ProductHarmonics:
-        """Products of the harmonics of the circles, each of frequency up to ``order``: ``(2 order +
-        1)^k``.
-        """
+        """The ``(2 order + 1)^k`` products of harmonics of the circles, each of frequency up to ``order``."""
         return ProductHarmonics([SphericalHarmonics(1, order) for _ in range(self.dim)], [2] * self.dim)
 
     def isometries(self) -> Isometries:

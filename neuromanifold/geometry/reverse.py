@@ -1,0 +1,48 @@
+"""First and second derivatives by reverse mode alone: the last resort, for code that only plain autograd
+can follow.
+
+A derivative along v is a gradient of a gradient: with ``g(w) = Jᵀ w``, ``J v = ∂(g · v)/∂w``. Functions
+that fill tensors they have made, or with their own backward rule, can be differentiated so and in no
+other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from neuromanifold.geometry.nested import pairs
+
+__all__ = ["reverse_streams"]
+
+
+def reverse_streams(function: Callable[[Tensor], Tensor], streams: Tensor, k: int, order: int) -> Tensor:
+    """Streams ``(S, *out)`` of ``function`` from the streams ``(S, *in)`` of its argument."""
+    keep = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = streams[0] if streams[0].requires_grad else streams[0].detach().requires_grad_()
+        value = function(x)
+        along = _pushforward(value, x)
+        firsts = [along(v) for v in streams[1 : k + 1]]
+        out = [value, *firsts]
+        if order == 2:
+            turning = [_pushforward(first, x) for first in firsts]
+            out += [
+                turning[j](streams[i + 1]) + along(x_ij)
+                for (i, j), x_ij in zip(pairs(k), streams[k + 1 :], strict=True)
+            ]
+        result = torch.stack(out)
+    return result if keep else result.detach()
+
+
+def _pushforward(y: Tensor, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """``v -> J v`` for the Jacobian J of y with respect to x."""
+    if not y.requires_grad:
+        return lambda v: torch.zeros_like(y)
+    w = torch.zeros_like(y).requires_grad_()
+    (pulled,) = torch.autograd.grad(y, x, w, create_graph=True, materialize_grads=True)
+    if not pulled.requires_grad:
+        return lambda v: torch.zeros_like(y)
+    return lambda v: torch.autograd.grad(pulled, w, v, create_graph=True, materialize_grads=True)[0]
