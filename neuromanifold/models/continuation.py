@@ -21,13 +21,17 @@ from neuromanifold.models.moments import Moments
 
 __all__ = ["Path", "band_limits", "best_start", "refined"]
 
-# Band limits of the path: eigenvalues up to level^2 times the first. Without labels it ends at 8 (a tuning curve of
-# about 25 degrees): beyond it a curve through real activity begins to wander.
-LEVELS = (2, 3, 4, 5, 6, 8)
+# Band limits of the path: eigenvalues up to level^2 times the first. Beyond 8 (a tuning curve of about 25 degrees) a
+# curve through real activity begins to wander, so finer levels need the gain of shapes that have little noise.
+LEVELS = (2, 3, 4, 5, 6, 8, 11, 15, 20, 30)
 COARSE = 2
-# Held-out gain (nats per sample) below which a finer decoder is not worth its freedom, and how many such in a row end
-# the path.
-GAIN = 0.005
+USUAL_LEVEL = 8
+FINE_GAIN = 1.0
+MAX_STEPS = 30
+MAX_FINE_STEPS = 10
+# Standard errors of the held-out gain below which a finer decoder is not worth its freedom, and how many such in a
+# row end the path.
+GAIN = 1.0
 PATIENCE = 2
 
 
@@ -95,15 +99,17 @@ def refined(
 ) -> Path:
     """Follow the path from a coarse fit until held-out samples no longer gain."""
     scores: list[tuple[int, float]] = []
-    best: tuple[float, Fit, int] | None = None
+    best: tuple[Tensor, Fit, int] | None = None
     regression, misses = start, 0
     for size in band_limits(basis)[COARSE - 1 :]:
-        fit = expectation_maximisation(train, basis, regression, size, labelled=labelled, beta=beta)
+        max_steps = MAX_STEPS if _level(basis, size) <= USUAL_LEVEL else MAX_FINE_STEPS
+        fit = expectation_maximisation(
+            train, basis, regression, size, labelled=labelled, beta=beta, max_steps=max_steps
+        )
         regression = fit.regression
-        law = grid_posterior(basis, regression.weight, regression.noise)
-        score = float(law.log_likelihood(held_out).mean())
-        scores.append((size, score))
-        if best is None or score > best[0] + GAIN:
+        score = grid_posterior(basis, regression.weight, regression.noise).log_likelihood(held_out)
+        scores.append((size, float(score.mean())))
+        if best is None or _is_gain(score - best[0], _level(basis, size)):
             best, misses = (score, fit, size), 0
         else:
             misses += 1
@@ -111,3 +117,14 @@ def refined(
             break
     assert best is not None
     return Path(best[1], best[2], tuple(scores))
+
+
+def _level(basis: Basis, size: int) -> float:
+    ratio = basis.harmonics.eigenvalues[size - 1] / basis.harmonics.eigenvalues[1]
+    return float(ratio.sqrt())
+
+
+def _is_gain(difference: Tensor, level: float) -> bool:
+    """Whether held-out differences (n,) in log-likelihood are worth a finer decoder."""
+    mean, error = float(difference.mean()), float(difference.std()) / len(difference) ** 0.5
+    return mean > GAIN * error and (level <= USUAL_LEVEL or mean > FINE_GAIN)

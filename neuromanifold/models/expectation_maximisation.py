@@ -25,7 +25,7 @@ from neuromanifold.models.noise import Noise
 
 __all__ = ["Basis", "Fit", "expectation_maximisation", "grid_posterior", "posterior_width"]
 
-# A posterior narrower than this many grid steps is not resolved: nearest points of the manifold then stand for it.
+# A posterior narrower than this many grid steps is not resolved: it is then taken for Gaussian.
 LEAST_WIDTH = 0.5
 # The family and band limit of the prior are chosen again in every so-many-th step; the scale in every step.
 CHOICE_INTERVAL = 5
@@ -55,6 +55,12 @@ class Basis:
     def decoder(self, weight: Tensor) -> HarmonicDecoder:
         """Decoder of weights (q, d) of the first q harmonics, of the least order that has them."""
         return HarmonicDecoder(self.template, self.order, weight).trimmed(len(weight)).like(weight)
+
+    def restricted(self, n_harmonics: int) -> Basis:
+        """The same grid with the least order that has the first ``n_harmonics`` functions."""
+        decoder = self.decoder(self.values.new_zeros(n_harmonics, 1))
+        harmonics = decoder.harmonics
+        return Basis(self.template, decoder.order, harmonics, self.grid, self.values[:, : len(harmonics)])
 
     @property
     def is_closed_curve(self) -> bool:
@@ -107,6 +113,7 @@ def expectation_maximisation(
     thinning : float
         Autocorrelation time of the samples, in samples.
     """
+    basis = basis.restricted(max(n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1))
     regression, previous = start, -float("inf")
     prior: Prior | None = None
     second = activity.mT @ activity
@@ -150,7 +157,7 @@ def grid_posterior(basis: Basis, weight: Tensor, noise: Noise, beta: float = 1.0
 def _e_step(
     activity: Tensor, second: Tensor, basis: Basis, regression: Regression, beta: float, fix_gauge: bool
 ) -> tuple[Moments, float]:
-    """Moments under the posterior, and the mean log-likelihood: sums over the grid, or over nearest points."""
+    """Moments under the posterior, and the mean log-likelihood: sums over the grid, or over sigma points."""
     law = grid_posterior(basis, regression.weight, regression.noise, beta)
     relabelled = fix_gauge and basis.is_closed_curve
     if isinstance(law, GridPosterior):
@@ -160,12 +167,13 @@ def _e_step(
             labels = _uniform_labels(basis, _density(values, summary.mass))
             values = basis.harmonics(basis.template.embed(labels[:, None]))
         return Moments.on_grid(values, summary.mass, summary.sums, second, len(activity)), summary.log_likelihood
-    points, log_likelihood = law.nearest(activity)
+    points, log_likelihood = law.sigma_points(activity)
+    n_copies, points = points.shape[1], points.flatten(0, 1)
     if relabelled:
-        ones = torch.ones_like(points[:, 0])
-        labels = _uniform_labels(basis, _density(basis.harmonics(points), ones))
+        labels = _uniform_labels(basis, _density(basis.harmonics(points), torch.ones_like(points[:, 0])))
         points = basis.template.embed(_interpolated(labels, basis.template.angles(points)[:, 0])[:, None])
-    return Moments.at_points(basis.harmonics, points, activity), float(log_likelihood.mean())
+    moments = Moments.at_points(basis.harmonics, points, activity.repeat_interleave(n_copies, 0))
+    return moments.thinned(n_copies), float(log_likelihood.mean())
 
 
 def _density(values: Tensor, mass: Tensor) -> Tensor:

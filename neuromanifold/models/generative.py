@@ -29,6 +29,7 @@ __all__ = ["FitSettings", "Generative", "fit_generative", "posterior_moments", "
 
 # Grid points by intrinsic dimension, and the most harmonics tried when all coordinates are known.
 GRID_SIZES = {1: 256, 2: 2304}
+START_GRID_SIZES = {1: 256, 2: 784}
 MAX_HARMONICS = {1: 61, 2: 441}
 # Starts and the path use at most this many samples, evenly spaced; the last stretch uses all.
 N_PATH = 5000
@@ -146,7 +147,8 @@ def _unlabelled(
         random_state=seed,
     )
     points = [template.embed(torch.as_tensor(angles).to(activity)) for angles in starts]
-    coarse = best_start(path_activity, basis, points, beta=settings.beta)
+    rough = Basis.make(template, basis.order, START_GRID_SIZES.get(template.dim, 1024), activity)
+    coarse = best_start(path_activity, rough, points, beta=settings.beta)
     generator = torch.Generator().manual_seed(seed)
     held = held_out_blocks(len(path_activity), HELD_OUT, generator).to(activity.device)
     path = refined(path_activity[~held], path_activity[held], basis, coarse.regression, beta=settings.beta)
