@@ -468,6 +468,28 @@ def test_batched_functions_work_too() -> None:
     _close(geometry.mean_curvature(batched, u[0]), geometry.mean_curvature(single, u[0]))
 
 
+@pytest.mark.parametrize("pointwise", [False, True])
+def test_jacobians_of_many_coordinates_into_few(pointwise: bool) -> None:
+    """Reverse mode, where it is cheaper, gives what forward mode gives."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(60, 20), nn.ReLU(), nn.Linear(20, 3))
+    u = _points(7, 60).float()
+    f = (lambda v: net.double()(v)) if pointwise else net
+    identity = torch.eye(60).expand(7, 60, 60)
+    _close(geometry.jacobian(f, u), geometry.jacobian(f, u, directions=identity))
+    _close(geometry.jacobian(f, u), geometry.jacobian(f, u, create_graph=True).detach())
+    assert not geometry.log_pseudo_volume(f, u).requires_grad
+    assert geometry.rank(f, u).tolist() == [3] * 7
+
+
+def test_singular_points_do_not_spoil_gradients() -> None:
+    scale = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    u = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
+    local = geometry.local_geometry(lambda v: scale * torch.stack([v[0] ** 2, v[0] ** 3]), u, create_graph=True)
+    (gradient,) = torch.autograd.grad(local.mean_curvature_norm[local.finite].sum(), scale)
+    assert torch.isfinite(gradient).all()
+
+
 def test_derivatives_along_directions() -> None:
     f, u = FUNCTIONS["matrix product"], _points(4, 6)
     v = torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)

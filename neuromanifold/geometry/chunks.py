@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neuromanifold.geometry.maps import Stages
-from neuromanifold.geometry.precision import in_dtype
 
 __all__ = ["points_per_chunk"]
 
@@ -57,6 +56,5 @@ def _width(stages: Stages, u: Tensor, on_points: bool) -> int:
 
 def _sizes(stages: Stages, x: Tensor) -> list[int]:
     with torch.no_grad(), _Sizes() as sizes:
-        for function in stages.functions:
-            x = stages.over_points(in_dtype(function, stages.dtype), x, 0)
+        stages.evaluate(x)
     return sizes.numels

@@ -23,10 +23,13 @@ from neuromanifold.geometry.chunks import points_per_chunk
 from neuromanifold.geometry.maps import Stages, stages_of
 from neuromanifold.geometry.nested import n_streams, pairs
 from neuromanifold.geometry.propagation import propagate
+from neuromanifold.geometry.reverse import reverse_jacobian
 
 __all__ = ["MEMORY_BYTES", "TaylorJet", "as_points", "hessian", "jacobian", "over_points", "taylor"]
 
 MEMORY_BYTES = 1 << 28
+# A backward pass costs about as much as this many streams.
+_FEW = 4
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,11 @@ def over_points(
     size = len(u) if create_graph else points_per_chunk(stages, u, n_streams(k, order), memory, on_points)
     pieces = u.split(size)
     along = [None] * len(pieces) if directions is None else directions.split(size)
+    backwards = order == 1 and directions is None and not create_graph and _has_few_outputs(stages, u)
+    jet_of = _jet_by_reverse_mode if backwards else _jet
     keep: AbstractContextManager[Any] = nullcontext() if create_graph else torch.no_grad()
     with keep:
-        chunks = [formula(_jet(stages, *piece, order, on_points)) for piece in zip(pieces, along, strict=True)]
+        chunks = [formula(jet_of(stages, *piece, order, on_points)) for piece in zip(pieces, along, strict=True)]
     return chunks[0] if len(chunks) == 1 else tuple(torch.cat(parts) for parts in zip(*chunks, strict=True))
 
 
@@ -153,6 +158,22 @@ def _jet(stages: Stages, u: Tensor, directions: Tensor | None, order: int, on_po
     for function in stages.functions:
         streams = _carry(stages, partial(propagate, function, k=k, order=order), streams)
     return _unstack(streams.to(torch.float64), k, order, torch.finfo(stages.dtype).eps)
+
+
+def _has_few_outputs(stages: Stages, u: Tensor) -> bool:
+    """Whether a backward pass for each output is cheaper than a stream for each coordinate."""
+    if stages.chart is not None or stages.n_coordinates <= _FEW:
+        return False
+    with torch.no_grad():
+        return stages.n_coordinates > _FEW * stages.evaluate(u[:1].to(stages.dtype)).shape[-1]
+
+
+def _jet_by_reverse_mode(
+    stages: Stages, u: Tensor, directions: Tensor | None, order: int, on_points: bool
+) -> TaylorJet:
+    """Value and Jacobian at the points of one chunk, by reverse mode."""
+    value, first = (t.to(torch.float64) for t in reverse_jacobian(stages.evaluate, u.to(stages.dtype)))
+    return TaylorJet(value, first, first.new_zeros(*value.shape, 0, 0), torch.finfo(stages.dtype).eps)
 
 
 def _carry(stages: Stages, function: Callable[[Tensor], Tensor], streams: Tensor) -> Tensor:

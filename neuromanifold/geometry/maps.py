@@ -19,7 +19,7 @@ from neuromanifold._errors import InputError, NotSmoothError
 from neuromanifold._typing import Map
 from neuromanifold.geometry.immersion import Immersion
 from neuromanifold.geometry.nested import pairs
-from neuromanifold.geometry.precision import own_dtype
+from neuromanifold.geometry.precision import in_dtype, own_dtype
 from neuromanifold.geometry.smooth import NOT_SMOOTH
 from neuromanifold.manifolds import Manifold
 
@@ -60,6 +60,12 @@ class Stages:
         if self.takes == "points":
             return torch.vmap(function, in_dims=dim, out_dims=dim)(x)
         return torch.stack([function(point) for point in x.unbind(dim)], dim)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        """The map itself, at points ``(n, k or m)``."""
+        for function in self.functions:
+            x = self.over_points(in_dtype(function, self.dtype), x, 0)
+        return x
 
     def start(self, u: Tensor, order: int, on_points: bool, directions: Tensor | None) -> Tensor:
         """The first streams ``(S, n, k or m)``: points, directions and, for order 2, their second
