@@ -49,8 +49,8 @@ __all__ = ["BENCHMARKS", "app", "main"]
 # Name -> what it measures; the module of that name in neuromanifold.benchmarks has ``run(verbose=False)`` -> DataFrame.
 BENCHMARKS = {"geometry": "what curvature costs by each route, in forward passes"}
 
-# Threads that wait for each other sleep instead of spinning: on a busy machine of two cores the demo then takes a third of
-# the time. Read when numpy and torch are first loaded, which is after this.
+# Threads that wait for each other sleep instead of spinning: a third of the time on a busy machine of two cores. Read
+# when numpy and torch are first loaded, which is after this.
 PATIENCE = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 
 DEMO = ("head_direction", "head_direction")  # a bundled recording and its task variable
