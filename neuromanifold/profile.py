@@ -1,9 +1,9 @@
 """The curvature profile: local and global geometry of a fitted manifold over the points of its template.
 
-At each point of the template: the norm of the mean curvature vector ``|H|`` (the average convention, 1/R on a circle or
-sphere of radius R), the scalar curvature S (2/R^2 on a 2-sphere) and the log volume element relative to the template's own.
-``|H|`` scales as 1/length, so it is given without units too: times ``Length / 2 pi`` for curves, ``sqrt(Area / 4 pi)`` for
-surfaces, 1 on round ones.
+At each point of the template: the norm of the mean curvature vector ``|H|`` (the average convention, 1/R on
+a circle or sphere of radius R), the scalar curvature S (2/R^2 on a 2-sphere) and the log volume element
+relative to the template's own. ``|H|`` scales as 1/length, so it is given without units too: times ``Length
+/ 2 pi`` for curves, ``sqrt(Area / 4 pi)`` for surfaces, 1 on round ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from sklearn.utils.validation import check_is_fitted
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -57,8 +58,9 @@ def curvature_profile(
     X, y, groups : arrays (n, d), (n,) or (n, k), (n,), optional
         Data of the refits; X is needed for the band, y (angles, NaN unknown) where the fit had labels.
     n_bootstrap : int
-        Refits of the decoder on resampled blocks of samples (whole intervals' pieces), at the posterior coordinates of the
-        fit. The band holds sampling error of the decoder; it does not hold smoothing bias.
+        Refits of the decoder on resampled blocks of samples (whole intervals' pieces), at the posterior
+        coordinates of the fit. The band holds sampling error of the decoder; it does not hold smoothing
+        bias.
     n_points : int, optional
         Points of the template's grid (about; 360 on a circle, 2,500 on a surface).
     level : float
@@ -68,23 +70,26 @@ def curvature_profile(
     Returns
     -------
     Dataset
-        Dimension ``point``, coordinates ``angle_0`` ... in radians and ``area`` (share of the manifold's volume);
-        variables mean_curvature_norm, dimensionless_mean_curvature, scalar_curvature, log_volume, each with
-        ``_lower`` and ``_upper`` where there is a band; ``position`` (point, unit) and ``valid`` (False where the fit is
-        singular: values there are NaN). Global numbers in attrs.
+        Dimension ``point``, coordinates ``angle_0`` ... in radians and ``area`` (share of the manifold's
+        volume); variables mean_curvature_norm, dimensionless_mean_curvature, scalar_curvature, log_volume,
+        each with ``_lower`` and ``_upper`` where there is a band; ``position`` (point, unit) and ``valid``
+        (False where the fit is singular: values there are NaN). Global numbers in attrs.
 
     Raises
     ------
     InputError
         If a band is asked for without X, or ``level`` is out of range.
     """
+    check_is_fitted(model)
+    if n_bootstrap < 0:
+        raise InputError(f"n_bootstrap must be 0 (no band) or the number of refits, got {n_bootstrap}")
     if n_bootstrap and X is None:
         raise InputError("a bootstrap band refits the decoder: give X (and y, groups as in the fit)")
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, got {level}")
     profile = immersion_profile(model.immersion_, n_points)
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
-    if n_bootstrap:
+    if n_bootstrap and X is not None:
         refits = bootstrap_immersions(model, X, y, groups, n_bootstrap, random_state)
         replicates = [immersion_profile(f, n_points) for f in refits]
         profile = _with_band(profile, replicates, level)
@@ -125,16 +130,25 @@ def curvature_error(estimated: ArrayLike, true: ArrayLike, area: ArrayLike) -> f
         Curvatures at the same points.
     area : array (n,)
         Volume of the true manifold that each point stands for.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or a value is not finite.
     """
     e, t, a = (np.asarray(values, dtype=np.float64) for values in (estimated, true, area))
     if not e.shape == t.shape == a.shape:
         raise InputError(f"estimated, true and area must have one shape; got {e.shape}, {t.shape}, {a.shape}")
-    return float((a * (e - t) ** 2).sum() / (a * (e**2 + t**2)).sum())
+    if not np.isfinite([e, t, a]).all():
+        raise InputError("curvatures and areas must be finite: compare where both profiles are `valid`")
+    size = (a * (e**2 + t**2)).sum()
+    return float((a * (e - t) ** 2).sum() / size) if size > 0 else 0.0
 
 
 def length_scale(volume: float, dim: int) -> float:
-    """``Length / 2 pi`` of a curve, ``sqrt(Area / 4 pi)`` of a surface: the radius of the round one of that volume."""
-    return volume / (2 * math.pi) if dim == 1 else math.sqrt(volume / (4 * math.pi))
+    """Radius of the round k-sphere of that volume: ``Length / 2 pi`` or ``sqrt(Area / 4 pi)``."""
+    unit = 2 * math.pi ** ((dim + 1) / 2) / math.gamma((dim + 1) / 2)
+    return (volume / unit) ** (1 / dim)
 
 
 def _attrs(name: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 from scipy.spatial import cKDTree
 
+from neuromanifold._errors import InputError
 from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.bootstrap import time_blocks
 from neuromanifold.manifolds import Manifold
@@ -27,26 +28,31 @@ def angular_error(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def best_rotation(angle: FloatArray, target: FloatArray) -> tuple[FloatArray, float]:
-    """The rotation or reflection of ``angle`` (n,) closest to ``target`` (n,): aligned angles and their median error.
+    """The rotation or reflection of ``angle`` (n,) closest to ``target`` (n,): aligned angles and their
+    median error.
 
-    Minimises the median absolute error over offsets of one degree, then over a hundredth, for both orientations.
-    Samples of unknown target (NaN) are left out of the search.
+    Minimises the median absolute error over offsets of one degree, then of a twentieth, for both
+    orientations. Samples of unknown target (NaN) are left out of the search.
+
+    Raises
+    ------
+    InputError
+        If no target is known.
     """
     known = np.isfinite(target)
+    if not known.any():
+        raise InputError("no target angle is known: give at least one finite value")
     best = (math.inf, 1.0, 0.0)
     for sign in (1.0, -1.0):
         coarse = _best_offset(sign * angle[known], target[known], np.deg2rad(np.arange(-180.0, 180.0)))
-        fine = _best_offset(
-            sign * angle[known], target[known], coarse[1] + np.deg2rad(np.arange(-1.0, 1.0, 0.05))
-        )
+        fine = _best_offset(sign * angle[known], target[known], coarse[1] + np.deg2rad(np.arange(-1.0, 1.0, 0.05)))
         best = min(best, (fine[0], sign, fine[1]))
-    error, sign, offset = best
-    return np.mod(sign * angle + offset, 2 * np.pi), error
+    _, sign, offset = best
+    aligned = np.mod(sign * angle + offset, 2 * np.pi)
+    return aligned, float(np.median(angular_error(aligned[known], target[known])))
 
 
-def held_out_points(
-    template: Manifold, activity: FloatArray, labels: FloatArray, groups: IntArray
-) -> FloatArray:
+def held_out_points(template: Manifold, activity: FloatArray, labels: FloatArray, groups: IntArray) -> FloatArray:
     """Points (n, m) decoded for each fifth of the recording's blocks from a fit to the other four; labels (n, k)."""
     x, u, g = torch.as_tensor(activity), torch.as_tensor(labels), torch.as_tensor(groups)
     fold = torch.as_tensor(time_blocks(len(activity), groups) % N_FOLDS)
@@ -77,14 +83,23 @@ def curvature_against(
     Returns
     -------
     Dataset
-        Dimension ``bin`` (centres): median |H| with quartiles ``_lower`` and ``_upper``, and ``occupancy`` (samples).
+        Dimension ``bin`` (centres): median |H| with quartiles ``_lower`` and ``_upper``, and ``occupancy``
+        (samples).
+
+    Raises
+    ------
+    InputError
+        If no value is known.
     """
     known = np.isfinite(values)
+    if not known.any():
+        raise InputError("no value of the task variable is known: curvature cannot be binned along it")
     angles = np.stack([profile[f"angle_{i}"].to_numpy() for i in range(template.dim)], axis=1)
     tree = cKDTree(template.embed(torch.as_tensor(angles)).numpy())
     curvature = profile["mean_curvature_norm"].to_numpy()[tree.query(points[known])[1]]
     wrapped = np.mod(values[known], period) if period else values[known]
-    edges = np.linspace(*((0.0, period) if period else (wrapped.min(), wrapped.max())), N_BINS + 1)
+    low, high = (0.0, period) if period else (float(wrapped.min()), float(wrapped.max()))
+    edges = np.linspace(low, high, N_BINS + 1)
     bins = np.clip(np.digitize(wrapped, edges) - 1, 0, N_BINS - 1)
     quartiles = np.full((3, N_BINS), np.nan)
     for number in np.unique(bins):
@@ -116,8 +131,9 @@ def summary(model: TopologicalVAE, profile: xr.Dataset) -> xr.Dataset:
     for name in ("mean_curvature_norm", "dimensionless_mean_curvature"):
         values = profile[name].to_numpy()
         attrs = profile[name].attrs
+        there = np.isfinite(area * values)
         rows[name] = (
-            float(np.nansum(area * values)),
+            float((area * values)[there].sum() / area[there].sum()),
             attrs["units"],
             f"{attrs['long_name']}, mean over the manifold",
             attrs["convention"],

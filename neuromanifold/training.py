@@ -75,7 +75,7 @@ def train(
 
 
 def held_out_blocks(n_samples: int, share: float, generator: torch.Generator, n_blocks: int = 50) -> Tensor:
-    """Mask (n_samples,) of held-out samples: whole blocks of consecutive rows, so that neighbours in time stay together."""
+    """Mask (n_samples,) of held-out samples: whole blocks of rows, so that neighbours in time stay together."""
     n_blocks = min(n_blocks, n_samples)
     block = torch.arange(n_samples) * n_blocks // max(n_samples, 1)
     chosen = torch.randperm(n_blocks, generator=generator)[: max(1, round(share * n_blocks))]

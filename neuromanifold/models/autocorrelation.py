@@ -2,13 +2,12 @@
 
     tau = 1 + 2 sum_k rho_k,   rho_k the autocorrelation at lag k of the residual, averaged over units,
 
-summed until rho falls below a small value. n samples of a smoothed recording weigh like n / tau independent ones; a marginal
-likelihood that counted them all would follow every bend of their noise.
+summed until rho falls below a small value. n samples of a smoothed recording weigh like n / tau independent
+ones; a marginal likelihood that counted them all would follow every bend of their noise.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 __all__ = ["autocorrelation_time"]

@@ -1,9 +1,9 @@
 """From coarse to fine: the fit without labels, as a path of decoders of rising band limit.
 
-A decoder of few harmonics finds the one way round that a rough start suggests; each finer one starts from it. A curve of
-too many harmonics explains noise by wandering through the activity space, which the marginal likelihood of held-out
-blocks of samples tells: the path ends where it stops rising. Several starts are tried on the first, coarse stretch,
-and the likeliest goes on.
+A decoder of few harmonics finds the one way round that a rough start suggests; each finer one starts from
+it. A curve of too many harmonics explains noise by wandering through the activity space, which the marginal
+likelihood of held-out blocks of samples tells: the path ends where it stops rising. Several starts are
+tried on the first, coarse stretch, and the likeliest goes on.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def best_start(
     return max(fits, key=lambda fit: fit.log_likelihood)
 
 
-def _coarse_fit(
-    activity: Tensor, basis: Basis, points: Tensor, labelled: Moments | None, beta: float
-) -> Fit | None:
+def _coarse_fit(activity: Tensor, basis: Basis, points: Tensor, labelled: Moments | None, beta: float) -> Fit | None:
     """Fit of the first levels from starting coordinates; None where they are degenerate (all samples in one place)."""
     levels = band_limits(basis)[:COARSE]
     moments = Moments.at_points(basis.harmonics, points, activity)

@@ -10,7 +10,7 @@ __all__ = ["resolve_device"]
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """ "auto" is CUDA, else MPS, else the CPU; anything else is a torch device that must be there.
+    """CUDA, else MPS, else the CPU for "auto"; anything else is a torch device that must be there.
 
     Raises
     ------

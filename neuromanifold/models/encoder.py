@@ -1,8 +1,9 @@
-"""The encoder: an amortised posterior on the template's cover, ``q(z | x) = law(mean direction, concentration)``.
+"""The encoder: an amortised posterior on the template's cover, ``q(z | x) = law(mean direction,
+concentration)``.
 
-A perceptron gives an unconstrained vector, whose direction is the mean (unit norm on every circle or sphere), and the logarithm of the
-concentration. Circle and spheres carry a von Mises-Fisher law, tori a product of von Mises laws; a quotient's posterior
-lives on its cover and the decoder sees the point below.
+A perceptron gives an unconstrained vector, whose direction is the mean (unit norm on every circle or
+sphere), and the logarithm of the concentration. Circle and spheres carry a von Mises-Fisher law, tori a
+product of von Mises laws; a quotient's posterior lives on its cover and the decoder sees the point below.
 """
 
 from __future__ import annotations
@@ -65,9 +66,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Posterior:
         """Posterior of activity (n, d)."""
         out = self.network((x - self.centre) / self.scale)
-        direction, raw = out.split(
-            [self.cover.embedding_dim, out.shape[1] - self.cover.embedding_dim], dim=1
-        )
+        direction, raw = out.split([self.cover.embedding_dim, out.shape[1] - self.cover.embedding_dim], dim=1)
         concentration = torch.exp(LOG_CONCENTRATION + LOG_CONCENTRATION_SPAN * torch.tanh(raw / LOG_CONCENTRATION_SPAN))
         law = ProductVonMises if isinstance(self.cover, Torus) else VonMisesFisher
         return law(direction, concentration)

@@ -1,11 +1,12 @@
 """Fit of the generative half: coordinate ascent on the ELBO over all posteriors, the decoder and the noise.
 
-E-step: the exact posterior on a grid of the template (:mod:`~neuromanifold.models.grid_posterior`). M-step: the
-empirical-Bayes regression (:mod:`~neuromanifold.models.harmonic_regression`) on its moments, to which samples of known
-coordinates add theirs. Along a closed curve the likelihood hardly resists a reparametrisation, so without labels grid
-points are relabelled in every step so that the curve is visited uniformly, as the prior says; left alone, EM drifts,
-and at constant speed a smooth decoder would be a rough one wherever the curve bends (the gauge of the result is chosen
-afterwards, :mod:`~neuromanifold.models.gauge`).
+E-step: the exact posterior on a grid of the template (:mod:`~neuromanifold.models.grid_posterior`). M-step:
+the empirical-Bayes regression (:mod:`~neuromanifold.models.harmonic_regression`) on its moments, to which
+samples of known coordinates add theirs. Along a closed curve the likelihood hardly resists a
+reparametrisation, so without labels grid points are relabelled in every step so that the curve is visited
+uniformly, as the prior says; left alone, EM drifts, and at constant speed a smooth decoder would be a rough
+one wherever the curve bends (the gauge of the result is chosen afterwards,
+:mod:`~neuromanifold.models.gauge`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from neuromanifold.models.moments import Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 
-__all__ = ["Basis", "Fit", "expectation_maximisation", "grid_posterior", "posterior_width"]
+__all__ = ["Basis", "Fit", "expectation_maximisation", "expected_moments", "grid_posterior", "posterior_width"]
 
 # A posterior narrower than this many grid steps is not resolved: it is then taken for Gaussian.
 LEAST_WIDTH = 0.5
@@ -102,8 +103,8 @@ def expectation_maximisation(
     start : Regression
         First decoder.
     n_harmonics : int
-        The decoder may use the first so many functions; the prior's family and band limit within them are chosen
-        again in every fifth step, its scale in every step.
+        The decoder may use the first so many functions; the prior's family and band limit within them are
+        chosen again in every fifth step, its scale in every step.
     labelled : Moments, optional
         Of samples with known coordinates; with them the labels are the gauge.
     beta : float
@@ -116,9 +117,10 @@ def expectation_maximisation(
     basis = basis.restricted(max(n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1))
     regression, previous = start, -float("inf")
     prior: Prior | None = None
-    second = activity.mT @ activity
     for n_steps in range(1, max_steps + 1):
-        moments, log_likelihood = _e_step(activity, second, basis, regression, beta, labelled is None)
+        law = grid_posterior(basis, regression.weight, regression.noise, beta)
+        relabelled = labelled is None and basis.is_closed_curve
+        moments, log_likelihood = expected_moments(activity, basis, law, relabelled=relabelled)
         if labelled is not None:
             moments = moments + labelled
         if n_steps % CHOICE_INTERVAL == 1:
@@ -135,7 +137,8 @@ def expectation_maximisation(
 def posterior_width(basis: Basis, weight: Tensor, noise: Noise) -> float:
     """Root-mean-square width of the posterior in grid steps, from the mean Fisher information of the decoder.
 
-    ``I = int |grad f|^2 dV / (k Vol) = sum_a lambda_a |w_a|^2 / (k Vol)`` in whitened activity, by orthonormality.
+    ``I = int |grad f|^2 dV / (k Vol) = sum_a lambda_a |w_a|^2 / (k Vol)`` in whitened activity, by
+    orthonormality.
     """
     white = weight @ noise.whitening
     eigenvalues = basis.harmonics.eigenvalues[: len(white)].to(white)
@@ -154,18 +157,20 @@ def grid_posterior(basis: Basis, weight: Tensor, noise: Noise, beta: float = 1.0
     return NarrowPosterior(wide, basis.decoder(weight), noise, beta)
 
 
-def _e_step(
-    activity: Tensor, second: Tensor, basis: Basis, regression: Regression, beta: float, fix_gauge: bool
+def expected_moments(
+    activity: Tensor, basis: Basis, law: GridPosterior | NarrowPosterior, *, relabelled: bool = False
 ) -> tuple[Moments, float]:
-    """Moments under the posterior, and the mean log-likelihood: sums over the grid, or over sigma points."""
-    law = grid_posterior(basis, regression.weight, regression.noise, beta)
-    relabelled = fix_gauge and basis.is_closed_curve
+    """Moments under the posterior, and the mean log-likelihood: sums over the grid, or over sigma points.
+
+    ``relabelled``: with the coordinates of a closed curve in which it is visited uniformly.
+    """
     if isinstance(law, GridPosterior):
         summary = law.summary(activity)
         values = basis.values
         if relabelled:
             labels = _uniform_labels(basis, _density(values, summary.mass))
             values = basis.harmonics(basis.template.embed(labels[:, None]))
+        second = activity.mT @ activity
         return Moments.on_grid(values, summary.mass, summary.sums, second, len(activity)), summary.log_likelihood
     points, log_likelihood = law.sigma_points(activity)
     n_copies, points = points.shape[1], points.flatten(0, 1)

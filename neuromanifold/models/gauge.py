@@ -1,44 +1,60 @@
-"""The gauge: without labels, coordinates are defined only up to reparametrisation of the template; this fixes one.
+"""The gauge: without labels, coordinates are defined only up to reparametrisation of the template; this
+fixes one.
 
-Circle: constant speed of the immersion, ``|f'| = L / 2 pi``. Surfaces: the warp ``z -> project(z + W^T h(z))`` of least relaxed
-(scaled-isometric) distortion ``k^2 E[Tr G^2] / E[Tr G]^2 - k``. A gauge changes labels, not the manifold: curvature at a point of
-activity space stays what it is. The warped decoder is written in harmonics again, of an order high enough that the
-change of the map is far below its noise.
+Circle: constant speed of the immersion, ``|f'| = L / 2 pi``. Surfaces: the warp ``z -> project(z + W^T
+h(z))`` of least relaxed (scaled-isometric) distortion ``k^2 E[Tr G^2] / E[Tr G]^2 - k``. A gauge changes
+labels, not the manifold: curvature at a point of activity space stays what it is. The warped decoder is
+written in harmonics again, of an order high enough that the change of the map is far below its noise.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor, nn
 
-from neuromanifold.manifolds import Manifold
+from neuromanifold.manifolds import Grid, Manifold
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 
-__all__ = ["gauge_name", "in_gauge", "relaxed_distortion"]
+__all__ = ["Gauged", "gauge_name", "in_gauge", "relaxed_distortion"]
 
 N_CURVE = 2048
 N_SURFACE = 900
 WARP_ORDER = 2
 N_ITERATIONS = 40
-# Relative error of a decoder that is written in harmonics again: curvature of order K multiplies it by K^2.
-TOLERANCES = {1: 1e-6, 2: 1e-5}
+# The largest order a decoder is written in again, and the relative error of its second derivatives (so of curvature).
+MAX_ORDERS = {1: 128, 2: 20}
+TOLERANCE = 5e-3
 # A warp that shrinks areas below this share is kept from folding the template over itself.
 LEAST_STRETCH = 0.2
 FOLDING_COST = 100.0
 
 
-def in_gauge(decoder: HarmonicDecoder) -> HarmonicDecoder:
+@dataclass(frozen=True)
+class Gauged:
+    """A decoder in its gauge, and the covariance (d, d) of what its harmonics could not write of the manifold."""
+
+    decoder: HarmonicDecoder
+    missed: Tensor
+
+    @classmethod
+    def unchanged(cls, decoder: HarmonicDecoder) -> Gauged:
+        n_units = decoder.weight.shape[1]
+        return cls(decoder, decoder.weight.new_zeros(n_units, n_units))
+
+
+def in_gauge(decoder: HarmonicDecoder) -> Gauged:
     """The same manifold with coordinates in the stated gauge (a template that has none is returned as it is)."""
     template = decoder.template
     if template.dim == 1 and template.periods[0] is not None:
         return _constant_speed(decoder)
     if _is_closed_surface(template):
         return _least_distortion(decoder)
-    return decoder
+    return Gauged.unchanged(decoder)
 
 
 def gauge_name(template: Manifold) -> str:
@@ -61,18 +77,16 @@ def relaxed_distortion(metric: Tensor, weights: Tensor) -> Tensor:
     return k * k * square / trace**2 - k
 
 
-def _constant_speed(decoder: HarmonicDecoder) -> HarmonicDecoder:
+def _constant_speed(decoder: HarmonicDecoder) -> Gauged:
     template = decoder.template
-    theta = torch.arange(N_CURVE, dtype=torch.float64) * (2 * math.pi / N_CURVE)
+    grid = template.grid(N_CURVE)
+    theta = grid.angles[:, 0]
     speed = _speed(decoder, theta).numpy()
     # Arc length integrates the speed's Fourier series exactly; its inverse is read off a periodic spline of theta - s.
     s = _antiderivative(speed) / speed.mean()
     shift = CubicSpline(np.append(s, 2 * math.pi), np.append(theta.numpy() - s, 0.0), bc_type="periodic")
     old = theta + torch.as_tensor(shift(theta.numpy()))
-    values = decoder(template.embed(old[:, None]))
-    return _written_in_harmonics(
-        template, decoder.order, template.embed(theta[:, None]), torch.ones_like(theta), values
-    )
+    return _written_in_harmonics(grid, template, decoder(template.embed(old[:, None])))
 
 
 def _speed(decoder: HarmonicDecoder, theta: Tensor) -> Tensor:
@@ -94,7 +108,7 @@ def _antiderivative(periodic: np.ndarray) -> np.ndarray:
     return mean * np.arange(n) * (2 * np.pi / n) + wave - wave[0]
 
 
-def _least_distortion(decoder: HarmonicDecoder) -> HarmonicDecoder:
+def _least_distortion(decoder: HarmonicDecoder) -> Gauged:
     template = decoder.template
     grid = template.grid(N_SURFACE)
     warp = _Warp(template)
@@ -117,8 +131,8 @@ def _least_distortion(decoder: HarmonicDecoder) -> HarmonicDecoder:
         metric, stretch = warp.pulled_back(decoder, fine.points)
         lowered = float(relaxed_distortion(metric, fine.weights)) < before
         if not lowered or float(stretch.min()) <= 0:
-            return decoder
-        return _written_in_harmonics(template, decoder.order, fine.points, fine.weights, decoder(warp(fine.points)))
+            return Gauged.unchanged(decoder)
+        return _written_in_harmonics(fine, template, decoder(warp(fine.points)))
 
 
 class _Warp(nn.Module):
@@ -135,7 +149,7 @@ class _Warp(nn.Module):
         return self.template.project(z + self.fields(z)[..., 1:] @ self.coefficients)
 
     def pulled_back(self, decoder: HarmonicDecoder, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Metric (n, 2, 2) of the warped decoder in orthonormal frames at z, and the warp's signed change of area (n,)."""
+        """Metric (n, 2, 2) of the warped decoder in frames at z, and the warp's signed change of area (n,)."""
         tangent, _ = self.template.frame(z)
 
         def both(points: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,16 +162,14 @@ class _Warp(nn.Module):
         return jacobian.mT @ jacobian, torch.linalg.det(within)
 
 
-def _written_in_harmonics(
-    template: Manifold, order: int, points: Tensor, weights: Tensor, values: Tensor
-) -> HarmonicDecoder:
-    """Harmonics, of as low an order as reproduces values (n, d) at quadrature points to a small share of their spread."""
-    spread = (weights[:, None] * (values - values.mean(0)).square()).sum()
-    while True:
-        h = template.harmonics(order)(points)
-        root = weights.sqrt()[:, None]
-        weight = torch.linalg.lstsq(root * h, root * values).solution
-        missed = (weights[:, None] * (values - h @ weight).square()).sum()
-        if missed <= TOLERANCES[template.dim] ** 2 * spread or h.shape[1] * 3 > len(points):
-            return HarmonicDecoder(template, order, weight)
-        order += max(1, order // 4)
+def _written_in_harmonics(grid: Grid, template: Manifold, values: Tensor) -> Gauged:
+    """Values (n, d) on a quadrature grid as harmonics, of the least order that keeps the second derivatives."""
+    largest = MAX_ORDERS[template.dim]
+    harmonics = template.harmonics(largest)
+    weight = (harmonics(grid.points) * grid.weights[:, None]).mT @ values
+    bending = harmonics.eigenvalues.square() * weight.square().sum(1)
+    missed = bending.sum() - bending.cumsum(0)
+    n_kept = int((missed > TOLERANCE**2 * bending.sum()).sum()) + 1
+    written = HarmonicDecoder(template, largest, weight).trimmed(n_kept)
+    residual = values - written(grid.points)
+    return Gauged(written, (residual * grid.weights[:, None]).mT @ residual / template.volume)

@@ -1,7 +1,9 @@
-"""The generative half of a topological VAE: template, decoder and noise, fitted to activity with any share of labels.
+"""The generative half of a topological VAE: template, decoder and noise, fitted to activity with any share
+of labels.
 
-All coordinates known: one regression. Some: expectation-maximisation over the rest, the known ones as they are. None:
-several starts, a path from coarse to fine, and a gauge (:mod:`~neuromanifold.models.continuation`).
+All coordinates known: one regression. Some: expectation-maximisation over the rest, the known ones as they
+are. None: several starts, a path from coarse to fine, and a gauge
+(:mod:`~neuromanifold.models.continuation`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,12 @@ from torch import Tensor
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.continuation import best_start, refined
-from neuromanifold.models.expectation_maximisation import Basis, expectation_maximisation, grid_posterior
+from neuromanifold.models.expectation_maximisation import (
+    Basis,
+    expectation_maximisation,
+    expected_moments,
+    grid_posterior,
+)
 from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
@@ -25,7 +32,7 @@ from neuromanifold.models.noise import Noise
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
 
-__all__ = ["FitSettings", "Generative", "fit_generative", "posterior_moments", "posterior_on_grid"]
+__all__ = ["FitSettings", "Generative", "PosteriorMoments", "fit_generative", "posterior_on_grid"]
 
 # Grid points by intrinsic dimension, and the most harmonics tried when all coordinates are known.
 GRID_SIZES = {1: 256, 2: 2304}
@@ -95,17 +102,18 @@ def fit_generative(
     else:
         regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
     decoder = basis.decoder(regression.weight).like(torch.zeros((), dtype=torch.float64))
+    noise = regression.noise.to(decoder.weight)
     if not labelled:
-        decoder = in_gauge(decoder)
+        gauged = in_gauge(decoder)
+        decoder, noise = gauged.decoder, Noise.of(noise.covariance + gauged.missed)
     # The constant harmonic is 1 / sqrt(volume).
     decoder.weight[0] += centre.cpu() * template.volume**0.5
-    prior = {
+    prior: dict[str, float | int | str] = {
         "family": regression.prior.family,
         "rate": regression.prior.rate,
         "n_harmonics": regression.prior.n_harmonics,
         "rank": regression.rank,
     }
-    noise = regression.noise.to(decoder.weight)
     return Generative(decoder, noise, prior, time, held_out)
 
 
@@ -114,23 +122,37 @@ def _labelled(
 ) -> tuple[Regression, float]:
     """Decoder from the labelled samples, then from all; no finer than the labelled ones alone determine."""
     points = basis.template.embed(labels[known])
-    moments = Moments.at_points(basis.harmonics, points, activity[known])
-    first = fit_regression(moments, basis.harmonics.eigenvalues)
-    residual = activity[known] - decoded(basis, first, points)
-    time = autocorrelation_time(residual, groups[known])
-    start = fit_regression(moments.thinned(time), basis.harmonics.eigenvalues)
+    n_harmonics = len(basis.template.harmonics(largest_order(basis.template, len(points))))
+    moments = Moments.at_points(basis.harmonics, points, activity[known]).restricted(n_harmonics)
+    start, time = _thinned_fit(moments, activity[known], points, groups[known], basis)
     if known.all():
         return start, time
+    everywhere = grid_posterior(basis, start.weight, start.noise, settings.beta).mean_points(activity)
+    everywhere[known] = points
+    time = autocorrelation_time(activity - decoded(basis, start, everywhere), groups)
     fit = expectation_maximisation(
         activity[~known],
         basis,
         start,
         start.prior.n_harmonics,
-        labelled=moments,
+        labelled=Moments.at_points(basis.restricted(start.prior.n_harmonics).harmonics, points, activity[known]),
         beta=settings.beta,
         thinning=time,
     )
     return fit.regression, time
+
+
+def _thinned_fit(
+    moments: Moments, activity: Tensor, points: Tensor, groups: Tensor, basis: Basis
+) -> tuple[Regression, float]:
+    """Regression of samples at known points that counts the independent ones, and their autocorrelation time."""
+    first = fit_regression(moments, basis.harmonics.eigenvalues)
+    time = autocorrelation_time(activity - decoded(basis, first, points), groups)
+    # No finer than the independent samples determine.
+    n_independent = max(round(len(points) / time), 1)
+    n_harmonics = len(basis.template.harmonics(largest_order(basis.template, n_independent)))
+    thinned = moments.restricted(n_harmonics).thinned(time)
+    return fit_regression(thinned, basis.harmonics.eigenvalues), time
 
 
 def _unlabelled(
@@ -182,24 +204,27 @@ def posterior_on_grid(
     return grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
 
 
-def posterior_moments(
-    decoder: HarmonicDecoder, noise: Noise, beta: float, activity: Tensor, labels: Tensor
-) -> tuple[Moments, Tensor]:
-    """Moments of activity (n, d) under its posterior, or at labels (n, k) where known; and the harmonics' eigenvalues.
+class PosteriorMoments:
+    """Moments of stretches of activity in the coordinates of a fitted decoder: what a refit of it needs."""
 
-    What a refit of the decoder in the same coordinates needs, a block of samples at a time.
-    """
-    template = decoder.template
-    basis = Basis.make(template, decoder.order, GRID_SIZES.get(template.dim, 4096), activity)
-    known = torch.isfinite(labels).all(dim=1)
-    at_labels = Moments.at_points(basis.harmonics, template.embed(labels[known]), activity[known])
-    unknown = activity[~known]
-    law = grid_posterior(basis, decoder.weight.to(activity), noise.to(activity), beta)
-    summary = law.summary(unknown) if len(unknown) else None
-    if summary is None:
-        return at_labels, basis.harmonics.eigenvalues
-    on_grid = Moments.on_grid(basis.values, summary.mass, summary.sums, unknown.mT @ unknown, len(unknown))
-    return at_labels + on_grid, basis.harmonics.eigenvalues
+    def __init__(self, decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor) -> None:
+        basis = Basis.make(decoder.template, decoder.order, GRID_SIZES.get(decoder.template.dim, 4096), like)
+        self._law = grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
+        self._basis = basis.restricted(min(len(basis.harmonics), MAX_HARMONICS.get(decoder.template.dim, 256)))
+
+    @property
+    def eigenvalues(self) -> Tensor:
+        """Of the harmonics that the moments are of: the decoder's, as far as samples could determine them."""
+        return self._basis.harmonics.eigenvalues
+
+    def __call__(self, activity: Tensor, labels: Tensor) -> Moments:
+        """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
+        known = torch.isfinite(labels).all(dim=1)
+        points = self._basis.template.embed(labels[known])
+        at_labels = Moments.at_points(self._basis.harmonics, points, activity[known])
+        if known.all():
+            return at_labels
+        return at_labels + expected_moments(activity[~known], self._basis, self._law)[0]
 
 
 def largest_order(template: Manifold, n_samples: int) -> int:

@@ -1,8 +1,9 @@
 """The exact posterior of a decoder on a grid of the template.
 
-``p(z_g | x) ∝ w_g exp(-|x - f(z_g)|^2 / 2 beta)``, the norm that of the noise's inverse covariance, w the grid's area weights (a
-uniform prior) and beta the tempering of the beta-VAE: the variational posterior that minimises reconstruction + beta KL over all laws on
-the template. Its log normaliser is the marginal likelihood of the sample.
+``p(z_g | x) ∝ w_g exp(-|x - f(z_g)|^2 / 2 beta)``, the norm that of the noise's inverse covariance, w the
+grid's area weights (a uniform prior) and beta the tempering of the beta-VAE: the variational posterior that
+minimises reconstruction + beta KL over all laws on the template. Its log normaliser is the marginal
+likelihood of the sample.
 """
 
 from __future__ import annotations

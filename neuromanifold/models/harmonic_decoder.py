@@ -39,7 +39,8 @@ class HarmonicDecoder(nn.Module):
     def trimmed(self, n_harmonics: int) -> HarmonicDecoder:
         """The same map of the first ``n_harmonics`` functions, written in the least order that has them.
 
-        Functions are sorted by eigenvalue, so an order that lacks one of them has another spectrum from there on.
+        Functions are sorted by eigenvalue, so an order that lacks one of them has another spectrum from
+        there on.
         """
         order = self.order
         wanted = self.harmonics.eigenvalues[:n_harmonics].cpu()

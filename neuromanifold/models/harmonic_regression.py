@@ -1,9 +1,10 @@
 """The decoder: activity as a smooth function of a point on the template, by empirical Bayes.
 
-``x = C^T h(z) + noise``, h the template's Laplacian eigenfunctions with eigenvalues lambda, noise of any covariance.
-Prior ``C_a ~ N(0, tau / rho(lambda_a))``: smooth maps are likely. The band limit, the family rho and the scale tau are
-chosen together by the marginal likelihood, after the signal's rank has been reduced: noise that does not fit in the
-leading singular vectors of a first fit carries no curvature (a curve in R^100 that lives in a plane has a planar H).
+``x = C^T h(z) + noise``, h the template's Laplacian eigenfunctions with eigenvalues lambda, noise of any
+covariance. Prior ``C_a ~ N(0, tau / rho(lambda_a))``: smooth maps are likely. The band limit, the family
+rho and the scale tau are chosen together by the marginal likelihood, after the signal's rank has been
+reduced: noise that does not fit in the leading singular vectors of a first fit carries no curvature (a
+curve in R^100 that lives in a plane has a planar H).
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ class Prior:
     scale: float = 1.0
 
     def precision(self, eigenvalues: Tensor) -> Tensor:
-        """``rho`` of the functions that are penalised, all but the constant (n_harmonics - 1,), 1 at the first.
+        """``rho`` of the functions that are penalised, all but the constant (n_harmonics - 1,), 1 at the
+        first.
 
-        Power ``lambda^rate``, heat ``e^(rate lambda)``, exponential ``e^(rate sqrt lambda)``, lambda in units of the
-        first positive eigenvalue.
+        Power ``lambda^rate``, heat ``e^(rate lambda)``, exponential ``e^(rate sqrt lambda)``, lambda in
+        units of the first positive eigenvalue.
         """
         ratio = eigenvalues[1 : self.n_harmonics] / eigenvalues[1]
         if self.family == "power":
@@ -142,8 +144,9 @@ def _priors(moments: Moments, eigenvalues: Tensor) -> Iterator[Prior]:
 def _spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The regression in directions in which data and prior are both diagonal.
 
-    Returns the eigenvalues nu of ``rho^-1/2 gram rho^-1/2``, its vectors times ``rho^-1/2``, and the cross moments along
-    them. The constant is integrated out beforehand (restricted likelihood): ``gram - g g^T / g_00``.
+    Returns the eigenvalues nu of ``rho^-1/2 gram rho^-1/2``, its vectors times ``rho^-1/2``, and the cross
+    moments along them. The constant is integrated out beforehand (restricted likelihood): ``gram - g g^T /
+    g_00``.
     """
     inverse_root = prior.precision(eigenvalues).to(moments.gram).rsqrt()
     part = moments.restricted(prior.n_harmonics)

@@ -1,7 +1,8 @@
 """Training of the encoder: the amortised half of a topological VAE, against a decoder that is already right.
 
-First the encoder learns from points drawn from the exact posterior on the grid, by ``-log q(z | x)``: one that started
-from random directions would settle on a map that tears the circle. Then it ascends the evidence lower bound,
+First the encoder learns from points drawn from the exact posterior on the grid, by ``-log q(z | x)``: one
+that started from random directions would settle on a map that tears the circle. Then it ascends the
+evidence lower bound,
 
     ELBO = E_q[log p(x | z)] - beta KL(q || uniform),
 

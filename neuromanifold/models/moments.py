@@ -4,15 +4,14 @@ For points z_i with weights w_i (a posterior, or known coordinates with w = 1) a
 
     gram = sum_i w_i h(z_i) h(z_i)^T,   cross = sum_i w_i h(z_i) x_i^T,   second = sum_i x_i x_i^T,
 
-which is all that the decoder's regression needs. They add up, so chunks of samples, samples with and without labels,
-and batches that arrive later are combined by ``+``.
+which is all that the decoder's regression needs. They add up, so chunks of samples, samples with and
+without labels, and batches that arrive later are combined by ``+``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from neuromanifold.manifolds import Harmonics
@@ -58,9 +57,7 @@ class Moments:
 
     def restricted(self, n_harmonics: int) -> Moments:
         """Moments of the first ``n_harmonics`` functions."""
-        return Moments(
-            self.gram[:n_harmonics, :n_harmonics], self.cross[:n_harmonics], self.second, self.n_samples
-        )
+        return Moments(self.gram[:n_harmonics, :n_harmonics], self.cross[:n_harmonics], self.second, self.n_samples)
 
     def thinned(self, factor: float) -> Moments:
         """Moments of as many independent samples as ``factor`` times fewer: autocorrelated ones say the same again."""

@@ -1,9 +1,10 @@
 """The noise of the decoder: Gaussian, with a covariance shrunk towards a diagonal.
 
-What units share beyond the manifold (gain, arousal, movement) is noise to the manifold. With independent noise a curve
-without labels explains it by wandering through activity space; with a full covariance it need not. The sample
-covariance of many units and few samples is shrunk towards its diagonal by as much as its own sampling error asks
-(Schaefer & Strimmer 2005, with the large-sample variance ``(1 - r^2)^2 / n`` of a Gaussian correlation r).
+What units share beyond the manifold (gain, arousal, movement) is noise to the manifold. With independent
+noise a curve without labels explains it by wandering through activity space; with a full covariance it need
+not. The sample covariance of many units and few samples is shrunk towards its diagonal by as much as its
+own sampling error asks (Schaefer & Strimmer 2005, with the large-sample variance ``(1 - r^2)^2 / n`` of a
+Gaussian correlation r).
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ class Noise:
         ``second`` (d,) are the units' mean squares, which set the least noise.
         """
         # The least noise comes before the correlations: those of rounding errors would be arbitrary.
-        covariance = shrunk(scatter / n_free + torch.diag_embed(FLOOR * second), n_free)
+        return cls.of(shrunk(scatter / n_free + torch.diag_embed(FLOOR * second), n_free))
+
+    @classmethod
+    def of(cls, covariance: Tensor) -> Noise:
+        """Noise of a positive definite covariance (d, d)."""
         eye = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
         root = torch.linalg.cholesky(covariance)
         return cls(covariance, torch.linalg.solve_triangular(root, eye, upper=False).mT)

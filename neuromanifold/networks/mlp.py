@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ class MLP(nn.Module):
             raise InputError(f"hidden layers need at least one unit each, got {tuple(hidden)}")
         widths = [n_in, *hidden, n_out]
         layers: list[nn.Module] = []
-        for n_before, n_after in zip(widths[:-1], widths[1:], strict=True):
+        for n_before, n_after in pairwise(widths):
             layers += [_linear(n_before, n_after, generator), nn.SiLU()]
         self.layers = nn.Sequential(*layers[:-1])
 

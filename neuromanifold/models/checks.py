@@ -1,0 +1,48 @@
+"""What a topological VAE can be fitted to: its settings and its data, checked before any work."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._typing import ArrayLike, FloatArray
+from neuromanifold.manifolds import Manifold
+
+__all__ = ["check_data", "check_settings"]
+
+MIN_SAMPLES = 50
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """Raise InputError where a setting of :class:`TopologicalVAE` is out of range, naming it."""
+    for name in ("beta", "learning_rate"):
+        if not (isinstance(settings[name], Real) and 0 < float(settings[name]) < np.inf):
+            raise InputError(f"{name} must be a positive number, got {settings[name]!r}")
+    if not (isinstance(settings["gamma"], Real) and 0 <= float(settings["gamma"]) < np.inf):
+        raise InputError(f"gamma must be 0 or a positive number, got {settings['gamma']!r}")
+    for name in ("n_init", "max_epochs", "batch_size", "patience"):
+        if not (isinstance(settings[name], Integral) and int(settings[name]) >= 1):
+            raise InputError(f"{name} must be a whole number of at least 1, got {settings[name]!r}")
+
+
+def check_data(activity: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:
+    """Raise where activity (n, d) cannot carry the template, or groups do not fit it."""
+    n, d = activity.shape
+    if n < MIN_SAMPLES:
+        raise NotEnoughDataError(f"n_samples={n} is too few to fit a manifold: at least {MIN_SAMPLES} are needed")
+    if d < template.dim + 1:
+        raise NotEnoughDataError(
+            f"n_features={d}: a {template.dim}-dimensional manifold needs at least {template.dim + 1} units; record "
+            "more units or take a template of lower dimension"
+        )
+    constant = np.flatnonzero(np.ptp(activity, axis=0) == 0)
+    if len(constant):
+        raise InputError(
+            f"units {constant[:10].tolist()} are constant and carry no information: drop them "
+            "(neuromanifold.prepare does)"
+        )
+    if groups is not None and np.shape(groups) != (n,):
+        raise InputError(f"groups must have shape ({n},), one per row of X; got {np.shape(groups)}")

@@ -1,0 +1,116 @@
+"""Files of models: an npz of arrays with a JSON header of settings and what was learned; nothing is pickled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold.manifolds import Manifold, resolve
+from neuromanifold.models.encoder import Encoder
+from neuromanifold.models.generative import Generative
+from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.noise import Noise
+from neuromanifold.storage import read_arrays, write_arrays
+
+__all__ = ["ModelState", "read_state", "write_state"]
+
+SCHEMA = 1
+KIND = "neuromanifold.TopologicalVAE"
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """All of a fitted model: settings, template, both halves, and facts (gauge, log-likelihood, number of units)."""
+
+    settings: Mapping[str, Any]
+    template: Manifold
+    generative: Generative
+    encoder: Encoder | None
+    facts: Mapping[str, Any]
+
+
+def write_state(path: str | os.PathLike[str], state: ModelState) -> None:
+    """Write a model's state, atomically."""
+    generative, encoder = state.generative, state.encoder
+    settings = {name: _plain(value) for name, value in state.settings.items()}
+    header = {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "settings": settings | {"template": state.template.name},
+        "order": generative.decoder.order,
+        "prior": generative.prior,
+        "autocorrelation_time": generative.autocorrelation_time,
+        "held_out": [list(pair) for pair in generative.held_out],
+        **state.facts,
+    }
+    arrays = {
+        "decoder": generative.decoder.weight.numpy(),
+        "noise": generative.noise.covariance.numpy(),
+        "whitening": generative.noise.whitening.numpy(),
+    }
+    if encoder is not None:
+        arrays |= {f"encoder.{name}": value.cpu().numpy() for name, value in encoder.state_dict().items()}
+    write_arrays(path, header, arrays)
+
+
+def read_state(path: str | os.PathLike[str]) -> ModelState:
+    """Read a state of :func:`write_state`, onto the CPU.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged or not one of ours.
+    InputError
+        If it was written by a newer version of the format.
+    """
+    header, arrays = read_arrays(path)
+    if header.get("kind") != KIND or int(header.get("schema", 0)) > SCHEMA:
+        raise InputError(
+            f"{os.fspath(path)} holds {header.get('kind')!r} schema {header.get('schema')}; this version reads "
+            f"{KIND!r} up to schema {SCHEMA}"
+        )
+    try:
+        return _state(header, {name: torch.as_tensor(values) for name, values in arrays.items()})
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise FileFormatError(f"{os.fspath(path)} is incomplete: {error}; save the model again") from error
+
+
+def _state(header: dict[str, Any], tensors: dict[str, Tensor]) -> ModelState:
+    settings = header["settings"] | {"hidden": tuple(header["settings"]["hidden"])}
+    template = resolve(settings["template"])
+    generative = Generative(
+        HarmonicDecoder(template, int(header["order"]), tensors["decoder"]),
+        Noise(tensors["noise"], tensors["whitening"]),
+        header["prior"],
+        float(header["autocorrelation_time"]),
+        tuple((int(size), float(score)) for size, score in header["held_out"]),
+    )
+    weights = {name.removeprefix("encoder."): v for name, v in tensors.items() if name.startswith("encoder.")}
+    facts = {name: header[name] for name in ("gauge", "log_likelihood", "n_features_in")}
+    return ModelState(settings, template, generative, _encoder(template, settings["hidden"], weights), facts)
+
+
+def _encoder(template: Manifold, hidden: tuple[int, ...], weights: dict[str, Tensor]) -> Encoder | None:
+    if not weights:
+        return None
+    encoder = Encoder(template, weights["centre"], weights["scale"], hidden, torch.Generator().manual_seed(0))
+    encoder.load_state_dict(weights)
+    return encoder
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON has it; a generator as random_state was used up, so it is forgotten."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, torch.device):
+        return str(value)
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else None
