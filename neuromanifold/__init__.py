@@ -14,6 +14,9 @@ _PUBLIC: dict[str, str | None] = {
     "geometry": None,
     "distributions": None,
     "benchmarks": None,
+    "data": None,
+    "report": None,
+    "storage": None,
     "synthetic": "neuromanifold.data",
     "datasets": "neuromanifold.data",
     "load": "neuromanifold.data.readers",
@@ -25,6 +28,7 @@ _PUBLIC: dict[str, str | None] = {
     "curvature_profile": "neuromanifold.profile",
     "curvature_error": "neuromanifold.profile",
     "analyze": "neuromanifold.pipeline",
+    "find_template": "neuromanifold.pipeline",
     "analyze_many": "neuromanifold.pipeline",
 }
 

@@ -27,7 +27,7 @@ from neuromanifold.profile import curvature_profile
 from neuromanifold.statistics import best_rotation, curvature_against, held_out_points, scalars, summary
 from neuromanifold.topology import Topology
 
-__all__ = ["analyze", "analyze_many"]
+__all__ = ["analyze", "analyze_many", "find_template"]
 
 # Standard deviations of the Gaussian, seconds, for spike counts and rates; continuous activity is taken as it is.
 MODEL_SMOOTHING = 0.15
@@ -72,11 +72,18 @@ def analyze(
     checked = check(recording)
     names = [variable] if isinstance(variable, str) else list(variable or [])
     _check_variables(checked, names)
+    # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
     seeds = spawn_seeds(random_state, 3)
     smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
     topology_smoothing = _resolved(topology_smoothing, checked, TOPOLOGY_SMOOTHING)
-    topology = Topology(n_shuffles=n_shuffles, n_jobs=n_jobs, verbose=verbose, random_state=seeds[0])
-    topology.fit(prepare(checked, smoothing=topology_smoothing))
+    topology = find_template(
+        checked,
+        smoothing=topology_smoothing,
+        n_shuffles=n_shuffles,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        random_state=random_state if isinstance(random_state, int) else seeds[0],
+    )
     prepared = prepare(checked, smoothing=smoothing, zscore=True)
     settings = {
         "variable": names,
@@ -94,6 +101,29 @@ def analyze(
         settings["template"] = resolve(chosen).name
         _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])
     return analysis
+
+
+def find_template(
+    recording: xr.Dataset,
+    *,
+    smoothing: Smoothing = "auto",
+    alpha: float = 0.05,
+    n_shuffles: int = 100,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+    random_state: RandomState = None,
+) -> Topology:
+    """The first half of :func:`analyze` alone: prepare and decide the template; the same verdict for the same seed."""
+    checked = check(recording)
+    seconds = _resolved(smoothing, checked, TOPOLOGY_SMOOTHING)
+    topology = Topology(
+        alpha=alpha,
+        n_shuffles=n_shuffles,
+        n_jobs=n_jobs,
+        verbose=verbose,
+        random_state=random_state,
+    )
+    return topology.fit(prepare(checked, smoothing=seconds))
 
 
 def analyze_many(recordings: Iterable[xr.Dataset], **settings: Any) -> list[Analysis]:

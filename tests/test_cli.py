@@ -363,11 +363,7 @@ def undecided(circle) -> Analysis:
 
 
 def test_undecided_is_a_result_unless_a_template_is_required(circle, undecided, monkeypatch):
-    class Doubtful(nm.Topology):
-        def fit(self, X, y=None, groups=None):
-            return undecided.topology
-
-    monkeypatch.setattr(nm, "Topology", Doubtful)
+    monkeypatch.setattr(nm, "find_template", lambda *_, **__: undecided.topology)
     content = json.loads(run("topology", circle, "--json").stdout)
     assert content["template"] == "undecided"
     assert content["decided"] is False

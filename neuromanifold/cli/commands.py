@@ -181,10 +181,15 @@ def topology(
     with session(as_json=json, quiet=quiet, debug=debug) as running:
         recording = _loaded(running, file, activity, bin_size)
         folder = None if out is None else writable_folder(out, file)
-        prepared = nm.prepare(recording, smoothing=_resolved(seconds(smoothing), recording))
-        found = nm.Topology(
-            alpha=alpha, n_shuffles=shuffles, n_jobs=jobs, verbose=running.watched, random_state=seed
-        ).fit(prepared)
+        found = nm.find_template(
+            recording,
+            smoothing=seconds(smoothing),
+            alpha=alpha,
+            n_shuffles=shuffles,
+            n_jobs=jobs,
+            verbose=running.watched,
+            random_state=seed,
+        )
         content = {"file": str(file), **topology_summary(found), "files": {}}
         if folder is not None:
             content["files"] = write_bars(found.bars_, folder)
@@ -196,7 +201,7 @@ def topology(
 def info(file: File, json: AsJson = False, debug: Debug = False) -> None:
     """What a file holds: names, shapes, likely roles, and the commands that read it."""
     with session(as_json=json, debug=debug) as running:
-        content = listing_summary(_beside(nm.load).inspect(file))
+        content = listing_summary(nm.data.readers.inspect(file))
         running.show(content, listing_lines(content))
 
 
@@ -229,18 +234,6 @@ def main() -> None:
         app(prog_name="neuromanifold")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _beside(public: Any) -> Any:
-    """The module that a lazily loaded public name comes from, for what else it defines."""
-    return sys.modules[public.__module__]
-
-
-def _resolved(smoothing: str | float | None, recording: Any) -> float | None:
-    """The width that ``analyze`` gives the topology."""
-    pipeline = _beside(nm.analyze)
-    width: float | None = pipeline._resolved(smoothing, recording, pipeline.TOPOLOGY_SMOOTHING)
-    return width
 
 
 def _loaded(running: Session, file: Path, activity: str | None, bin_size: float | None) -> Any:
