@@ -108,11 +108,7 @@ def _torus(u: Tensor) -> Tensor:
 
 
 def _clifford(u: Tensor) -> Tensor:
-    return torch.cat([2.0 * torch.stack([torch.cos(u[:1]), torch.sin(u[:1])]), _second_circle(u)]).reshape(-1)
-
-
-def _second_circle(u: Tensor) -> Tensor:
-    return 3.0 * torch.stack([torch.cos(u[1:]), torch.sin(u[1:])])
+    return torch.tensor([2.0, 2.0, 3.0, 3.0], dtype=u.dtype) * Torus(2).embed(u)
 
 
 def _catenoid(u: Tensor) -> Tensor:

@@ -64,7 +64,8 @@ class Isometries:
                 f"alignment needs paired points (n, m); got shapes {tuple(source.shape)} and {tuple(target.shape)}"
             )
         moment = (target.mT @ source).to(self.components) / max(len(source), 1)
-        starts = self._rotations(_N_STARTS, torch.Generator(self.components.device).manual_seed(0))
+        n_starts = max(_N_STARTS // len(self.components), 4)
+        starts = self._rotations(n_starts, torch.Generator(self.components.device).manual_seed(0))
         starts[0] = torch.eye(starts.shape[-1])
         candidates = self._ascend((starts[:, None] @ self.components).flatten(0, 1), moment)
         gains = (candidates * moment).sum((-2, -1))
