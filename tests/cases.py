@@ -29,11 +29,9 @@ TEMPLATES: tuple[Manifold, ...] = (
 
 @dataclass(frozen=True)
 class Case:
-    """An immersion of one point ``(k,) -> (d,)`` with its geometry in closed form, at points ``low < u <
-    high``.
+    """An immersion of one point ``(k,) -> (d,)``, low < u < high, with its geometry in closed form.
 
-    ``mean_curvature`` is |H| (the average), ``scalar`` the Ricci scalar, ``log_volume`` ½ log det g, each
-    a function of ``u (n, k)``.
+    Functions of ``u (n, k)``: |H| (the average), the Ricci scalar, and the log volume ½ log det g.
     """
 
     name: str
