@@ -1,6 +1,6 @@
 """From counted bars to a template, or to "undecided" with reasons a person can act on.
 
-Each draw of landmarks counts its significant bars over Z2 and Z3 and so votes for the templates whose Betti numbers
+Each draw of landmarks counts its significant bars over Z2 and Z3 and so votes for the template whose Betti numbers
 it shows. A template is named when its numbers match over both fields in nearly every draw and no bar lies so near the
 shuffles that it could be counted either way.
 """
@@ -8,17 +8,22 @@ shuffles that it could be counted either way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from neuromanifold.manifolds import TEMPLATES, Manifold
+from neuromanifold.topology.evidence import Counts, Evidence
+from neuromanifold.topology.persistence import PRIMES
 
-__all__ = ["PRIMES", "UNDECIDED", "Verdict", "candidates", "decide"]
+__all__ = ["UNDECIDED", "Verdict", "candidates", "decide"]
 
-PRIMES = (2, 3)
 UNDECIDED = "undecided"
-# Betti numbers of degree 1 and up, one tuple a prime.
-Counts = tuple[tuple[int, ...], ...]
+# Share of draws that must vote for the same template.
+AGREEMENT = 0.8
+# Fewer samples than this leave a sphere's or a torus's holes below those of the shuffles, so that none means nothing.
+MIN_SAMPLES_FOR_NONE = 300
+_HOLES = (("piece", "pieces"), ("loop", "loops"), ("cavity", "cavities"))
+_REMEDY = "smooth more, or record longer"
 
 
 @dataclass(frozen=True)
@@ -35,55 +40,31 @@ def candidates(counts: Counts) -> list[Manifold]:
     return [t for t in TEMPLATES if all(_agrees(t, prime, c) for prime, c in zip(PRIMES, counts, strict=True))]
 
 
-def decide(votes: Sequence[Counts], p_next: dict[int, float], alpha: float, agreement: float) -> Verdict:
-    """The verdict of all landmark draws.
-
-    Parameters
-    ----------
-    votes : sequence of counts
-        Significant bars of each draw, ``counts[prime][degree - 1]``.
-    p_next : dict of float
-        For each degree, the p-value of the first bar that is *not* claimed (median over draws).
-    alpha : float
-        Level of each claimed bar.
-    agreement : float
-        Share of draws that must vote for the same template.
-    """
+def decide(evidence: Evidence, n_samples: int) -> Verdict:
+    """The verdict of all landmark draws, for activity of ``n_samples``; its reasons begin with what is in doubt."""
+    votes = evidence.votes
     ballots = Counter(_name(counts) for counts in votes)
     support = {name: count / len(votes) for name, count in ballots.most_common()}
-    winner, share = next(iter(support.items()))
-    reasons = []
-    if winner == UNDECIDED:
-        common = Counter(votes).most_common(1)[0][0]
-        reasons.append(
-            f"{_describe(common)}: no template has these numbers; smooth more, record longer, or look for "
-            "separate groups of units"
+    winner = next(iter(support))
+    doubts = [*_doubts_of_votes(votes, support), *_near_misses(evidence)]
+    if winner == "contractible" and n_samples < MIN_SAMPLES_FOR_NONE:
+        doubts.append(
+            f"no hole was found, but {n_samples} samples are too few to say that there is none (at least "
+            f"{MIN_SAMPLES_FOR_NONE} are needed): record longer"
         )
-    elif share < agreement:
-        reasons.append(
-            f"landmark draws disagree ({_shares(support)}): record longer, smooth more, or use more landmarks"
-        )
-    # Shuffles of a structureless cloud leave p of the longest bar uniform, so a p just above alpha says little.
-    reasons += [
-        f"the next bar of degree {degree} has p = {p:.3f}, too near {alpha:g} to leave out with confidence: "
-        "smooth more, or record longer"
-        for degree, p in p_next.items()
-        if alpha < p <= 2 * alpha
-    ]
-    if winner != UNDECIDED and not reasons:
-        return Verdict(winner, support, (f"{_shares(support)} of {len(votes)} landmark draws",))
-    return Verdict(UNDECIDED, support, tuple(reasons))
+    named = UNDECIDED if doubts else winner
+    return Verdict(named, support, (*doubts, *_holes(evidence), _agreement(support, len(votes))))
 
 
 def _agrees(template: Manifold, prime: int, counted: tuple[int, ...]) -> bool:
-    betti = tuple(template.betti(prime))[1:]
+    betti = tuple(template.betti(prime))
     padded = betti + (0,) * max(0, len(counted) - len(betti))
     return padded[: len(counted)] == counted
 
 
 def _name(counts: Counts) -> str:
     matching = candidates(counts)
-    decided = len(matching) == 1 and _top_degree(matching[0]) <= len(counts[0])
+    decided = len(matching) == 1 and _top_degree(matching[0]) < len(counts[0])
     return matching[0].name if decided else UNDECIDED
 
 
@@ -92,13 +73,89 @@ def _top_degree(template: Manifold) -> int:
     return max(degree for prime in PRIMES for degree, b in enumerate(template.betti(prime)) if b)
 
 
-def _describe(counts: Counts) -> str:
-    fields = (
-        f"Z{prime}: " + ", ".join(f"b{degree} = {b}" for degree, b in enumerate(c, start=1))
-        for prime, c in zip(PRIMES, counts, strict=True)
+# -- doubts: what keeps a template from being named, and what to do about it -------------------------------------
+
+
+def _doubts_of_votes(votes: Sequence[Counts], support: dict[str, float]) -> Iterator[str]:
+    winner, share = next(iter(support.items()))
+    if winner == UNDECIDED:
+        unmatched = Counter(counts for counts in votes if _name(counts) == UNDECIDED).most_common(1)[0][0]
+        yield _unmatched(unmatched)
+    elif share < AGREEMENT:
+        yield f"landmark draws disagree: {_REMEDY}, or use more landmarks"
+
+
+def _unmatched(counts: Counts) -> str:
+    fields = {
+        f"over Z{prime}": " and ".join(_number(degree, b) for degree, b in enumerate(numbers))
+        for prime, numbers in zip(PRIMES, counts, strict=True)
+    }
+    same = len(set(fields.values())) == 1
+    holes = next(iter(fields.values())) if same else ", ".join(f"{h} {field}" for field, h in fields.items())
+    pieces = max(numbers[0] for numbers in counts)
+    remedy = (
+        "look at each piece on its own (states of the animal, artefacts)"
+        if pieces > 1
+        else "look for separate groups of units"
     )
-    return "significant bars over " + "; ".join(fields)
+    return f"no template has {holes}: {_REMEDY}, or {remedy}"
 
 
-def _shares(support: dict[str, float]) -> str:
-    return ", ".join(f"{name} {share:.0%}" for name, share in support.items())
+def _near_misses(evidence: Evidence) -> Iterator[str]:
+    """Bars just short of counting.
+
+    Shuffles of a structureless cloud leave p of the longest bar uniform, so a p just above alpha says little.
+    """
+    for degree in range(1, 1 + evidence.max_degree):
+        p = min(_next_p(evidence, prime, degree) for prime in PRIMES)
+        if evidence.alpha < p <= 2 * evidence.alpha:
+            yield (
+                f"the next {_HOLES[degree][0]} has p = {p:.3f}, too near {evidence.alpha:g} to leave out with "
+                f"confidence: {_REMEDY}"
+            )
+
+
+def _next_p(evidence: Evidence, prime: int, degree: int) -> float:
+    """p-value of the longest bar that is not claimed."""
+    return float(evidence.p_values[prime][degree][_claimed(evidence.common, prime, degree)])
+
+
+def _claimed(counts: Counts, prime: int, degree: int) -> int:
+    """Claimed bars; the endless piece of degree 0 is none of them, it needs no evidence."""
+    return counts[PRIMES.index(prime)][degree] - (degree == 0)
+
+
+# -- the numbers behind a verdict ---------------------------------------------------------------------------------
+
+
+def _holes(evidence: Evidence) -> Iterator[str]:
+    """A phrase a degree, for each field where they differ."""
+    for degree in range(1 + evidence.max_degree):
+        phrases = {prime: _phrase(evidence, prime, degree) for prime in PRIMES}
+        if degree == 0 and all(_claimed(evidence.common, prime, 0) == 0 for prime in PRIMES):
+            continue
+        if len({_claimed(evidence.common, prime, degree) for prime in PRIMES}) == 1:
+            yield phrases[PRIMES[0]]
+        else:
+            yield from (f"over Z{prime}: {phrase}" for prime, phrase in phrases.items())
+
+
+def _phrase(evidence: Evidence, prime: int, degree: int) -> str:
+    claimed, p = _claimed(evidence.common, prime, degree), evidence.p_values[prime][degree]
+    if not claimed:
+        return f"no {_HOLES[degree][0]}: the longest bar has p = {p[0]:.3f}"
+    shown = ", ".join(f"{value:.3f}" for value in p[:claimed])
+    number = _number(degree, claimed + (degree == 0))
+    return f"{number} with p = {shown}; the next has p = {p[claimed]:.3f}"
+
+
+def _number(degree: int, count: int) -> str:
+    return f"{count} {_HOLES[degree][count != 1]}"
+
+
+def _agreement(support: dict[str, float], n_draws: int) -> str:
+    if len(support) == 1:
+        return f"all {n_draws} landmark draws agree"
+    return f"of {n_draws} landmark draws, " + ", ".join(
+        f"{name} in {share * n_draws:.0f}" for name, share in support.items()
+    )

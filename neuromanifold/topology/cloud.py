@@ -1,7 +1,7 @@
 """From activity to the landmark cloud whose holes are counted.
 
-``standardise -> principal components -> density filter -> farthest-point landmarks``: every step sees only the
-activity it is given, so that shuffled activity goes through the identical pipeline.
+``standardise -> principal components -> density filter -> farthest-point landmarks -> unit RMS radius``: every step
+sees only the activity it is given, so that shuffled activity goes through the identical pipeline.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class CloudSettings:
     n_samples : int
         Rows drawn (without replacement) before the density filter.
     density_quantile : float in (0, 1]
-        Share of the samples kept, densest first: stray points fill holes.
+        Share of the samples kept, densest first: stray points fill holes, but a global cut opens sparse parts.
     n_neighbors : int
         The density at a point is measured by the distance to this neighbour.
     """
@@ -50,8 +50,9 @@ class Reduction:
     def fit(cls, activity: FloatArray, n_components: int, standardise: bool = True) -> Reduction:
         """Standardise each unit (a constant one keeps scale 1) and take the leading principal components."""
         mean = activity.mean(axis=0)
-        deviation = activity.std(axis=0)
-        scale = np.where(standardise & (deviation > 0), deviation, 1.0)
+        # The standard deviation of a constant 0.1 is 1e-17, not 0: the range is what tells a constant unit.
+        varies = np.ptp(activity, axis=0) > 0
+        scale = np.where(standardise & varies, activity.std(axis=0), 1.0)
         standard = (activity - mean) / scale
         _, vectors = np.linalg.eigh(standard.T @ standard)
         return cls(mean, scale, vectors[:, ::-1][:, :n_components])
@@ -63,11 +64,15 @@ class Reduction:
 def landmark_cloud(
     activity: FloatArray, settings: CloudSettings, n_landmarks: int, rng: np.random.Generator
 ) -> FloatArray:
-    """Landmarks (n_landmarks, r) of the dense part of the reduced activity (n, d)."""
+    """Landmarks (n_landmarks, r) of the dense part of the reduced activity (n, d), in RMS radii of that part.
+
+    The leading components of units that share structure hold more variance than those of shuffled ones. Without a
+    common size every bar of the larger cloud, noise included, would be longer than the shuffles'.
+    """
     points = Reduction.fit(activity, settings.n_components)(activity)
     dense = points[dense_part(points, settings)]
-    chosen, _ = farthest_points(dense, n_landmarks, rng)
-    return dense[chosen]
+    radius = np.sqrt(np.sum(dense.var(axis=0)))
+    return dense[farthest_points(dense, n_landmarks, rng)] / (radius if radius > 0 else 1.0)
 
 
 def dense_part(points: FloatArray, settings: CloudSettings) -> IntArray:
@@ -80,10 +85,8 @@ def dense_part(points: FloatArray, settings: CloudSettings) -> IntArray:
     return np.flatnonzero(radius <= np.quantile(radius, settings.density_quantile))
 
 
-def farthest_points(
-    points: FloatArray, n_landmarks: int, rng: np.random.Generator
-) -> tuple[IntArray, float]:
-    """Greedy farthest-point sample: indices (<= n_landmarks,) and the covering radius it reaches.
+def farthest_points(points: FloatArray, n_landmarks: int, rng: np.random.Generator) -> IntArray:
+    """Indices (<= n_landmarks,) of a greedy farthest-point sample of the points (n, r).
 
     Each landmark is the point farthest from those chosen before; the first is random. Stops early when every
     point is a landmark's duplicate.
@@ -93,4 +96,4 @@ def farthest_points(
     while len(chosen) < min(n_landmarks, len(points)) and squared.max() > 0:
         chosen.append(int(squared.argmax()))
         squared = np.minimum(squared, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
-    return np.asarray(chosen), float(np.sqrt(squared.max()))
+    return np.asarray(chosen)

@@ -24,6 +24,8 @@ __all__ = ["CircularCoordinates", "SphericalCoordinates", "circular_coordinates"
 
 # Points are mapped in blocks so that the distances to the landmarks stay in a few tens of megabytes.
 BLOCK = 8192
+# Balls reach this many times the distance of a point from its nearest landmark, where that is more than their radius.
+STRETCH = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,11 @@ class CircularCoordinates:
         ``tau`` in turns on each landmark.
     steps : array (q, l, l)
         ``theta`` in turns along each edge (antisymmetric), zero where there is no edge.
+    joined : array (l, l)
+        Whether two landmarks share an edge; each is joined to itself.
     radius : float
-        Radius of the balls of the partition of unity.
+        Radius of the balls of the partition of unity: half the length of the longest edge, so that landmarks whose
+        balls meet are joined.
     dirichlet : array (q, q)
         Gram matrix of the harmonic representatives, ``<theta_a, theta_b>`` over edges.
     """
@@ -46,6 +51,7 @@ class CircularCoordinates:
     landmarks: FloatArray
     phase: FloatArray
     steps: FloatArray
+    joined: BoolArray
     radius: float
     dirichlet: FloatArray
 
@@ -55,12 +61,10 @@ class CircularCoordinates:
         return np.mod(2 * np.pi * np.concatenate(blocks), 2 * np.pi)
 
     def _block(self, points: FloatArray) -> FloatArray:
+        """Turns: ``tau_j + sum_l w_l theta_jl`` with j the nearest landmark."""
         distance = cdist(points, self.landmarks)
         nearest = distance.argmin(axis=1)
-        weight = np.maximum(self.radius - distance, 0.0)
-        total = weight.sum(axis=1, keepdims=True)
-        # A point in no ball takes its nearest landmark's value.
-        weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
+        weight = self._weights(distance, nearest)
         return np.stack(
             [
                 phase[nearest] + np.einsum("nl,nl->n", weight, steps[nearest])
@@ -68,6 +72,17 @@ class CircularCoordinates:
             ],
             axis=1,
         )
+
+    def _weights(self, distance: FloatArray, nearest: IntArray) -> FloatArray:
+        """The partition of unity (n, l) at points with these distances to the landmarks."""
+        # Balls of a point far from the cloud grow until they hold it, so that its angle does not jump from landmark
+        # to landmark; only landmarks joined to the nearest one have a step from it.
+        reach = np.maximum(self.radius, STRETCH * distance.min(axis=1))[:, None]
+        weight = np.maximum(reach - distance, 0.0) * self.joined[nearest]
+        total = weight.sum(axis=1, keepdims=True)
+        # A point on a landmark that is joined to none, with no radius at all, is that landmark.
+        weight[np.flatnonzero(total[:, 0] == 0), nearest[total[:, 0] == 0]] = 1.0
+        return weight / np.where(total > 0, total, 1.0)
 
 
 @dataclass(frozen=True)
@@ -96,20 +111,38 @@ class SphericalCoordinates:
         return np.stack([np.arctan2(np.hypot(x, y), z), np.mod(np.arctan2(y, x), 2 * np.pi)], axis=1)
 
 
-def circular_coordinates(
-    landmarks: FloatArray, covering_radius: float, n_circles: int
-) -> CircularCoordinates:
+def circular_coordinates(landmarks: FloatArray, n_circles: int) -> CircularCoordinates:
     """Circular coordinates of the ``n_circles`` longest loops of a landmark cloud (l, r).
 
     Raises
     ------
     InputError
-        If the cloud has fewer loops, or their bars do not overlap, so that no one scale shows them all.
+        If the cloud has fewer loops, or their bars do not overlap, so that no one scale shows them all, or their
+        cocycles do not lift to the integers.
     """
     classes = longest_cocycles(landmarks, n_circles)
+    distance = cdist(landmarks, landmarks)
+    joined = distance <= _common_scale(classes, n_circles, len(landmarks))
+    edges = np.argwhere(np.triu(joined, k=1))
+    phase, harmonic = _harmonic(np.stack([_on_edges(c, edges, joined) for c in classes]), edges, len(landmarks))
+    basis = reduced_basis(harmonic @ harmonic.T)
+    phase, harmonic = basis @ phase, basis @ harmonic
+    steps = np.zeros((n_circles, len(landmarks), len(landmarks)))
+    steps[:, edges[:, 0], edges[:, 1]] = harmonic
+    steps -= steps.transpose(0, 2, 1)
+    radius = float(distance[joined].max()) / 2
+    return CircularCoordinates(landmarks, phase, steps, joined, radius, harmonic @ harmonic.T)
+
+
+def _common_scale(classes: list[Cocycle], n_circles: int, n_landmarks: int) -> float:
+    """Half-way between the last birth and the first death.
+
+    There the harmonic map is at its most stable: short-cuts have not yet filled a loop, and there are enough edges
+    to average over.
+    """
     if len(classes) < n_circles:
         raise InputError(
-            f"{n_circles} loops were asked for but the cloud of {len(landmarks)} landmarks has only "
+            f"{n_circles} loops were asked for but the cloud of {n_landmarks} landmarks has only "
             f"{len(classes)}: use another template or smooth the activity more"
         )
     birth, death = max(c.birth for c in classes), min(c.death for c in classes)
@@ -118,21 +151,7 @@ def circular_coordinates(
             f"the {n_circles} longest loops do not exist at one scale (born by {birth:.3g}, filled from {death:.3g}): "
             "smooth the activity more, or use more landmarks"
         )
-    # Half-way through the bar the harmonic map is at its most stable: short-cuts have not yet filled the loop, and
-    # there are enough edges to average over.
-    scale = (birth + death) / 2
-    distance = cdist(landmarks, landmarks)
-    edges = np.argwhere(np.triu(distance <= scale, k=1))
-    flows = np.stack([_on_edges(c, edges, distance <= scale) for c in classes])
-    phase, harmonic = _harmonic(flows, edges, len(landmarks))
-    basis = reduced_basis(harmonic @ harmonic.T)
-    phase, harmonic = basis @ phase, basis @ harmonic
-    steps = np.zeros((n_circles, len(landmarks), len(landmarks)))
-    steps[:, edges[:, 0], edges[:, 1]] = harmonic
-    steps -= steps.transpose(0, 2, 1)
-    return CircularCoordinates(
-        landmarks, phase, steps, max(scale / 2, covering_radius), harmonic @ harmonic.T
-    )
+    return (birth + death) / 2
 
 
 def reduced_basis(gram: FloatArray) -> IntArray:

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any, Literal
+from numbers import Integral
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from neuromanifold._errors import InputError, NotEnoughDataError
-from neuromanifold._random import numpy_generator, spawn_seeds
+from neuromanifold._errors import InputError
+from neuromanifold._random import numpy_generator
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
-from neuromanifold.topology.classify import PRIMES, Counts, Verdict, candidates, decide
-from neuromanifold.topology.cloud import CloudSettings, Reduction, landmark_cloud
-from neuromanifold.topology.start import COORDINATES, template_coordinates
-from neuromanifold.topology.persistence import bar_lengths, persistence_diagrams
-from neuromanifold.topology.significance import (
-    NullKind,
-    draw_rows,
-    null_longest_bars,
-    p_value,
-    threshold,
-)
+from neuromanifold.topology.checks import check_intervals, check_settings, check_units, validated
+from neuromanifold.topology.classify import Verdict, candidates, decide
+from neuromanifold.topology.cloud import CloudSettings, Reduction
+from neuromanifold.topology.evidence import Evidence, gather
+from neuromanifold.topology.persistence import PRIMES
+from neuromanifold.topology.significance import NullKind, NullSettings
+from neuromanifold.topology.start import COORDINATES, first_coordinates
 
 __all__ = ["Topology"]
-
-N_DRAWS = 5
-AGREEMENT = 0.8
-MIN_SAMPLES = 100
 
 
 class Topology(TransformerMixin, BaseEstimator):
     """Template manifold of a population by persistent homology over Z2 and Z3 with shuffled controls.
 
-    The activity is standardised, projected on principal components, freed of stray points and reduced to
-    farthest-point landmarks; bars of its Vietoris-Rips filtration are compared with those of the same units made
+    The activity is standardised, projected on principal components and reduced to farthest-point landmarks of unit
+    RMS radius; bars of its Vietoris-Rips filtration are compared with those of the same units made
     independent (:mod:`neuromanifold.topology.significance`). Degree 2 is computed only when the loops found allow
     a two-dimensional template.
 
@@ -53,7 +45,8 @@ class Topology(TransformerMixin, BaseEstimator):
     n_landmarks, n_landmarks_2 : int
         Landmarks for loops (degree 1) and for cavities (degree 2, far dearer).
     density_quantile : float
-        Share of samples kept by the density filter.
+        Share of samples kept by the density filter, densest first; 1 keeps all. Less frees a loop of stray points,
+        but cuts windows into surfaces that are unevenly visited, and each window is one loop more.
     null : {"auto", "time-shift", "permutation"}
         "auto" shifts in time, unless a recording says that its samples have no time order
         (``attrs["time_ordered"] = 0``).
@@ -69,13 +62,13 @@ class Topology(TransformerMixin, BaseEstimator):
     template_ : str
         Name of a template, or "undecided".
     reasons_ : tuple of str
-        Why, in words.
+        Why, in words and numbers: what is in doubt first, then the holes with their p-values, then the draws.
     support_ : dict
         Share of landmark draws for each outcome.
     betti_ : dict
-        ``betti_[prime]`` = (b0, b1[, b2]) as counted in most draws.
+        ``betti_[prime]`` = (b0, b1[, b2]) as counted in most draws; b2 only where it was computed.
     p_values_ : dict
-        ``p_values_[degree]``: p-values of the longest bars (median over draws), longest first.
+        ``p_values_[degree]``: p-values of the longest bars over Z2 (median length over draws), longest first.
     diagrams_ : dict
         ``diagrams_[prime][degree]``: bars (n_bars, 2) of the first draw.
     bars_ : xarray.Dataset
@@ -120,23 +113,20 @@ class Topology(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError, NotEnoughDataError
-            For settings out of range, activity that is not finite, fewer than 100 samples, or one unit.
+            For settings out of range, activity that is not finite or has constant units, too few samples or units,
+            and intervals too short to shift units in.
         """
-        self._check_settings()
-        activity, intervals = self._activity(X, groups)
+        landmarks = {"n_landmarks": self.n_landmarks, "n_landmarks_2": self.n_landmarks_2}
+        check_settings(self.alpha, self.n_shuffles, landmarks, self.density_quantile, self.null)
         self.null_ = self._null(X)
+        activity, intervals = self._activity(X, groups)
         rng = numpy_generator(self.random_state)
-        self._settings = CloudSettings(
-            self._n_components(activity, intervals, rng), density_quantile=self.density_quantile
-        )
-        votes = self._stage(activity, intervals, 1, self.n_landmarks, rng)
-        common = Counter(votes).most_common(1)[0][0]
-        if any(template.dim > 1 for template in candidates(common)):
-            votes = self._stage(activity, intervals, 2, self.n_landmarks_2, rng)
-            common = Counter(votes).most_common(1)[0][0]
-        self.betti_ = {prime: (1, *counts) for prime, counts in zip(PRIMES, common, strict=True)}
-        self._state_verdict(decide(votes, self._p_next(common), self.alpha, AGREEMENT))
+        n_components = self._n_components(activity, intervals, rng)
+        self._cloud = CloudSettings(n_components, density_quantile=self.density_quantile)
+        evidence = self._evidence(activity, intervals, rng)
+        self._state(evidence, decide(evidence, len(activity)))
         self._fit_coordinates(activity, rng)
+        self.bars_ = self._bars(evidence)
         return self
 
     def transform(self, X: ArrayLike | xr.Dataset) -> FloatArray:
@@ -146,47 +136,13 @@ class Topology(TransformerMixin, BaseEstimator):
         coordinates here (contractible, undecided).
         """
         check_is_fitted(self)
-        if isinstance(X, xr.Dataset):
-            X = to_arrays(X).X
-        activity = validate_data(self, X, reset=False, dtype=np.float64)
+        given = to_arrays(X).X if isinstance(X, xr.Dataset) else X
+        activity = validated(lambda: validate_data(self, given, reset=False, dtype=np.float64))
         if self._coordinates is None:
             return np.full((len(activity), 1), np.nan)
         return self._coordinates(self._reduction(activity))
 
     # -- steps of fit, in order ---------------------------------------------------------------------------------
-
-    def _check_settings(self) -> None:
-        if not 0 < self.alpha < 1:
-            raise InputError(f"alpha must lie between 0 and 1, got {self.alpha}")
-        if self.n_shuffles < 1 / self.alpha - 1:
-            raise InputError(
-                f"{self.n_shuffles} shuffles cannot reach p <= {self.alpha:g}: use n_shuffles >= "
-                f"{int(np.ceil(1 / self.alpha - 1))}"
-            )
-        if not 0 < self.density_quantile <= 1:
-            raise InputError(f"density_quantile must lie in (0, 1], got {self.density_quantile}")
-        if self.null not in ("auto", "time-shift", "permutation"):
-            raise InputError(f'null must be "auto", "time-shift" or "permutation", got {self.null!r}')
-
-    def _activity(self, X: ArrayLike | xr.Dataset, groups: ArrayLike | None) -> tuple[FloatArray, IntArray]:
-        if isinstance(X, xr.Dataset):
-            arrays = to_arrays(X)
-            X, groups = arrays.X, arrays.groups if groups is None else groups
-        activity = validate_data(self, X, dtype=np.float64, ensure_min_samples=2, ensure_min_features=2)
-        if len(activity) < MIN_SAMPLES:
-            raise NotEnoughDataError(
-                f"n_samples={len(activity)} is too few to tell holes from noise: at least {MIN_SAMPLES} are needed"
-            )
-        if not np.all(activity.std(axis=0) > 0):
-            constant = np.flatnonzero(activity.std(axis=0) == 0)
-            raise InputError(
-                f"units {constant[:10].tolist()} are constant and carry no information: drop them "
-                "(neuromanifold.prepare does)"
-            )
-        intervals = np.zeros(len(activity), np.int64) if groups is None else np.asarray(groups)
-        if intervals.shape != (len(activity),):
-            raise InputError(f"groups must have shape ({len(activity)},), one per row; got {intervals.shape}")
-        return activity, intervals
 
     def _null(self, X: ArrayLike | xr.Dataset) -> NullKind:
         if self.null != "auto":
@@ -194,125 +150,74 @@ class Topology(TransformerMixin, BaseEstimator):
         unordered = isinstance(X, xr.Dataset) and not int(X.attrs.get("time_ordered", 1))
         return "permutation" if unordered else "time-shift"
 
+    def _activity(self, X: ArrayLike | xr.Dataset, groups: ArrayLike | None) -> tuple[FloatArray, IntArray]:
+        if isinstance(X, xr.Dataset):
+            arrays = to_arrays(X)
+            X, groups = arrays.X, arrays.groups if groups is None else groups
+        activity = validated(lambda: validate_data(self, X, dtype=np.float64))
+        check_units(activity, self.density_quantile)
+        return activity, check_intervals(groups, len(activity), self.null_)
+
     def _n_components(self, activity: FloatArray, intervals: IntArray, rng: np.random.Generator) -> int:
-        if self.n_components == "auto":
-            # At least three, so that a surface has room; never more than there are units.
-            chosen = choose_n_components(activity, groups=intervals, random_state=rng)
-            return min(max(chosen, 3), activity.shape[1])
-        if not 2 <= int(self.n_components) <= activity.shape[1]:
+        n_units, given = activity.shape[1], self.n_components
+        if given == "auto":
+            # Exchangeable samples are shifted over the whole set; at least three, so that a surface has room.
+            groups = intervals if self.null_ == "time-shift" else None
+            return min(max(choose_n_components(activity, groups=groups, random_state=rng), 3), n_units)
+        if not isinstance(given, Integral) or not 2 <= int(given) <= n_units:
             raise InputError(
-                f'n_components must be "auto" or between 2 and the number of units ({activity.shape[1]}), '
-                f"got {self.n_components}"
+                f'n_components must be "auto" or between 2 and the number of units ({n_units}), got {given!r}'
             )
-        return int(self.n_components)
+        return int(given)
 
-    def _stage(
-        self,
-        activity: FloatArray,
-        intervals: IntArray,
-        max_degree: int,
-        n_landmarks: int,
-        rng: np.random.Generator,
-    ) -> list[Counts]:
-        """Count significant bars up to a degree in several landmark draws, against the shuffles."""
-        self.null_longest_ = null_longest_bars(
-            activity,
-            intervals,
-            self._settings,
-            kind=self.null_,
-            max_degree=max_degree,
-            n_landmarks=n_landmarks,
-            n_shuffles=self.n_shuffles,
-            n_jobs=self.n_jobs,
-            random_state=spawn_seeds(rng, 1)[0],
-            verbose=self.verbose,
-        )
-        self.thresholds_ = np.array([threshold(null, self.alpha) for null in self.null_longest_.T])
-        draws = [
-            self._draw(activity, n_landmarks, max_degree, np.random.default_rng(seed))
-            for seed in spawn_seeds(rng, N_DRAWS)
-        ]
-        self.diagrams_ = draws[0]
-        self._lengths = {
-            degree: [bar_lengths(draw[PRIMES[0]][degree]) for draw in draws] for degree in range(1, max_degree + 1)
-        }
-        self.p_values_ = {degree: self._median_p(degree) for degree in self._lengths}
-        return [self._count(draw) for draw in draws]
+    def _evidence(self, activity: FloatArray, intervals: IntArray, rng: np.random.Generator) -> Evidence:
+        """Loops first; cavities only when the loops leave a surface possible."""
+        null = NullSettings(self.null_, int(self.n_shuffles), self.n_jobs, self.verbose)
 
-    def _draw(
-        self, activity: FloatArray, n_landmarks: int, max_degree: int, rng: np.random.Generator
-    ) -> dict[int, list[FloatArray]]:
-        rows = draw_rows(len(activity), self._settings.n_samples, rng)
-        points = landmark_cloud(activity[rows], self._settings, n_landmarks, rng)
-        return {prime: persistence_diagrams(points, max_degree, prime) for prime in PRIMES}
-
-    def _count(self, draw: dict[int, list[FloatArray]]) -> Counts:
-        return tuple(
-            tuple(
-                int(np.sum(bar_lengths(diagram) > limit))
-                for diagram, limit in zip(draw[prime][1:], self.thresholds_, strict=True)
+        def up_to(degree: int, n_landmarks: int) -> Evidence:
+            return gather(
+                activity,
+                intervals,
+                self._cloud,
+                null,
+                max_degree=degree,
+                n_landmarks=n_landmarks,
+                alpha=self.alpha,
+                random_state=rng,
             )
-            for prime in PRIMES
-        )
 
-    def _median_p(self, degree: int, n_bars: int = 6) -> FloatArray:
-        null = self.null_longest_[:, degree - 1]
-        padded = np.zeros((N_DRAWS, n_bars))
-        for row, lengths in zip(padded, self._lengths[degree], strict=True):
-            row[: min(n_bars, len(lengths))] = lengths[:n_bars]
-        return np.array([p_value(length, null) for length in np.median(padded, axis=0)])
+        loops = up_to(1, self.n_landmarks)
+        if any(template.dim > 1 for template in candidates(loops.common)):
+            return up_to(2, self.n_landmarks_2)
+        return loops
 
-    def _p_next(self, common: Counts) -> dict[int, float]:
-        claimed = common[0]
-        return {
-            degree: float(self.p_values_[degree][min(claimed[degree - 1], len(self.p_values_[degree]) - 1)])
-            for degree in self.p_values_
-        }
-
-    def _state_verdict(self, verdict: Verdict) -> None:
+    def _state(self, evidence: Evidence, verdict: Verdict) -> None:
         self.template_ = verdict.template
         self.support_ = verdict.support
         self.reasons_ = verdict.reasons
-        self.bars_ = self._bars()
-
-    def _bars(self) -> xr.Dataset:
-        """The first draw's bars over both fields, with the shuffles' longest ones."""
-        rows = [
-            (degree, prime, birth, death)
-            for prime, diagrams in self.diagrams_.items()
-            for degree, diagram in enumerate(diagrams)
-            for birth, death in diagram
-        ]
-        degree, prime, birth, death = (np.array(column) for column in zip(*rows, strict=True))
-        limits = np.r_[np.inf, self.thresholds_]
-        return xr.Dataset(
-            {
-                "degree": ("bar", degree),
-                "prime": ("bar", prime),
-                "birth": ("bar", birth, {"units": "standardised distance"}),
-                "death": ("bar", death, {"units": "standardised distance"}),
-                "significant": ("bar", (death - birth) > limits[degree]),
-                "null_longest": (("shuffle", "degree_"), self.null_longest_),
-                "null_threshold": ("degree_", self.thresholds_),
-            },
-            coords={"degree_": np.arange(1, 1 + self.null_longest_.shape[1])},
-            attrs={
-                "template": self.template_,
-                "reasons": "; ".join(self.reasons_),
-                "alpha": self.alpha,
-                "null": self.null_,
-                "n_shuffles": self.n_shuffles,
-                "n_components": self._settings.n_components,
-                "density_quantile": self.density_quantile,
-                "n_landmarks": self.n_landmarks if len(self.thresholds_) == 1 else self.n_landmarks_2,
-                "metric": "euclidean",
-            },
-        )
+        self.betti_ = dict(zip(PRIMES, evidence.common, strict=True))
+        by_degree = evidence.p_values[PRIMES[0]]
+        self.p_values_ = {degree: p for degree, p in by_degree.items() if degree > 0}
+        self.diagrams_ = evidence.draws[0]
 
     def _fit_coordinates(self, activity: FloatArray, rng: np.random.Generator) -> None:
-        self._reduction = Reduction.fit(activity, self._settings.n_components)
-        self._coordinates = (
-            template_coordinates(self.template_, self._reduction(activity), self._settings, self.n_landmarks, rng)
-            if self.template_ in COORDINATES
-            else None
+        """Coordinates where the template has them; a verdict stands without, and says so."""
+        self._reduction = Reduction.fit(activity, self._cloud.n_components)
+        self._coordinates = None
+        if self.template_ not in COORDINATES:
+            return
+        points = self._reduction(activity)
+        try:
+            self._coordinates = first_coordinates(self.template_, points, self._cloud, self.n_landmarks, rng)
+        except InputError as error:
+            self.reasons_ = (*self.reasons_, f"transform gives NaN, for {error}")
+
+    def _bars(self, evidence: Evidence) -> xr.Dataset:
+        return evidence.dataset().assign_attrs(
+            template=self.template_,
+            reasons="; ".join(self.reasons_),
+            null=self.null_,
+            n_components=self._cloud.n_components,
+            density_quantile=self.density_quantile,
+            metric="euclidean",
         )

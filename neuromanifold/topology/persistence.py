@@ -8,13 +8,19 @@ Z2 and Z3 differ where there is torsion, so templates are told apart only by bot
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from ripser import ripser
+from scipy.spatial.distance import cdist
 
 from neuromanifold._typing import FloatArray, IntArray
 
-__all__ = ["Cocycle", "bar_lengths", "longest_cocycles", "persistence_diagrams"]
+__all__ = ["PRIMES", "Cocycle", "Diagrams", "bar_lengths", "longest_cocycles", "persistence_diagrams"]
+
+PRIMES = (2, 3)
+# Bars (n_bars, 2) of each degree, by prime.
+Diagrams: TypeAlias = dict[int, list[FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def persistence_diagrams(points: FloatArray, max_degree: int, prime: int = 2) ->
     The essential bar of degree 0 has an infinite death; all others are finite because the filtration runs to the
     enclosing radius of the cloud, where everything is a cone.
     """
-    result = ripser(points, maxdim=max_degree, coeff=prime)
+    result = _rips(points, maxdim=max_degree, coeff=prime)
     return [np.asarray(diagram, dtype=np.float64).reshape(-1, 2) for diagram in result["dgms"]]
 
 
@@ -59,10 +65,15 @@ def longest_cocycles(points: FloatArray, n_classes: int, prime: int = 47) -> lis
     A large prime makes torsion, and so a representative that does not lift to the integers, unlikely; the lift
     is checked where it is used (:mod:`neuromanifold.topology.coordinates`).
     """
-    result = ripser(points, maxdim=1, coeff=prime, do_cocycles=True)
+    result = _rips(points, maxdim=1, coeff=prime, do_cocycles=True)
     diagram = np.asarray(result["dgms"][1], dtype=np.float64).reshape(-1, 2)
     order = np.argsort(diagram[:, 0] - diagram[:, 1], kind="stable")[:n_classes]
     return [_lifted(diagram[i], np.asarray(result["cocycles"][1][i]), prime) for i in order]
+
+
+def _rips(points: FloatArray, **options: Any) -> dict[str, Any]:
+    """Ripser on exact distances: its own differ by rounding between near points, and it warns of wide clouds."""
+    return dict(ripser(cdist(points, points), distance_matrix=True, **options))
 
 
 def _lifted(bar: FloatArray, representative: IntArray, prime: int) -> Cocycle:

@@ -9,39 +9,58 @@ permuted. The shuffled activity goes through the identical pipeline and leaves i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from neuromanifold._random import spawn_seeds
-from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold._typing import FloatArray, IntArray, RandomState
+from neuromanifold.data.intervals import run_starts
 from neuromanifold.topology.cloud import CloudSettings, landmark_cloud
 from neuromanifold.topology.persistence import bar_lengths, persistence_diagrams
 
-__all__ = ["NullKind", "Shuffler", "longest_bars", "null_longest_bars", "p_value", "threshold"]
+__all__ = [
+    "SHUFFLERS",
+    "NullKind",
+    "NullSettings",
+    "draw_rows",
+    "intervals_of",
+    "longest_bars",
+    "null_longest_bars",
+    "p_value",
+    "permuted",
+    "threshold",
+    "time_shifted",
+]
 
-NullKind = Literal["time-shift", "permutation"]
-Shuffler = Callable[[FloatArray, IntArray, IntArray, np.random.Generator], FloatArray]
+NullKind: TypeAlias = Literal["time-shift", "permutation"]
+Shuffler: TypeAlias = Callable[[FloatArray, IntArray, IntArray, np.random.Generator], FloatArray]
 
 
-def time_shifted(
-    activity: FloatArray, groups: IntArray, rows: IntArray, rng: np.random.Generator
-) -> FloatArray:
+@dataclass(frozen=True)
+class NullSettings:
+    """How units are made independent, how often, and how the work is spread (``n_jobs`` as in joblib)."""
+
+    kind: NullKind
+    n_shuffles: int
+    n_jobs: int | None = None
+    verbose: bool = False
+
+
+def time_shifted(activity: FloatArray, groups: IntArray, rows: IntArray, rng: np.random.Generator) -> FloatArray:
     """Rows of the activity (n, d) after each unit was rolled inside each interval by its own random amount."""
-    starts, lengths = _intervals(groups)
+    starts, lengths = intervals_of(groups)
+    shifts = rng.integers(0, lengths[:, None], size=(len(starts), activity.shape[1]))
     interval = np.searchsorted(starts, rows, side="right") - 1
-    start, length = starts[interval], lengths[interval]
-    shifts = np.floor(rng.random((len(starts), activity.shape[1])) * lengths[:, None]).astype(np.int64)
-    source = start[:, None] + (rows - start)[:, None] - shifts[interval]
-    source = start[:, None] + np.mod(source - start[:, None], length[:, None])
+    start, length = starts[interval][:, None], lengths[interval][:, None]
+    source = start + np.mod(rows[:, None] - start - shifts[interval], length)
     return activity[source, np.arange(activity.shape[1])]
 
 
-def permuted(
-    activity: FloatArray, groups: IntArray, rows: IntArray, rng: np.random.Generator
-) -> FloatArray:
+def permuted(activity: FloatArray, groups: IntArray, rows: IntArray, rng: np.random.Generator) -> FloatArray:
     """Rows of the activity (n, d) after each unit was permuted over all samples on its own."""
     del groups  # samples without time order are exchangeable over the whole set
     columns = [rng.permutation(column)[rows] for column in activity.T]
@@ -54,33 +73,31 @@ SHUFFLERS: dict[NullKind, Shuffler] = {"time-shift": time_shifted, "permutation"
 def null_longest_bars(
     activity: FloatArray,
     groups: IntArray,
-    settings: CloudSettings,
+    cloud: CloudSettings,
+    null: NullSettings,
     *,
-    kind: NullKind,
     max_degree: int,
     n_landmarks: int,
-    n_shuffles: int,
-    n_jobs: int | None,
-    random_state: int,
-    verbose: bool,
+    random_state: RandomState,
 ) -> FloatArray:
-    """Longest bar of each degree 1..max_degree in each shuffle: (n_shuffles, max_degree).
+    """Longest finite bar of each degree 0..max_degree in each shuffle: (n_shuffles, 1 + max_degree).
 
     Z2 only: over another prime the bars of an unstructured cloud are the same up to rare torsion.
     """
     jobs = (
-        delayed(_one_shuffle)(activity, groups, settings, kind, max_degree, n_landmarks, seed)
-        for seed in spawn_seeds(random_state, n_shuffles)
+        delayed(_one_shuffle)(activity, groups, cloud, null.kind, max_degree, n_landmarks, seed)
+        for seed in spawn_seeds(random_state, null.n_shuffles)
     )
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    results = Parallel(n_jobs=null.n_jobs, return_as="generator")(jobs)
     label = f"shuffles to degree {max_degree}"
-    return np.array(list(tqdm(results, total=n_shuffles, desc=label, disable=not verbose, leave=False)))
+    progress = tqdm(results, total=null.n_shuffles, desc=label, disable=not null.verbose, leave=False)
+    return np.array(list(progress))
 
 
 def longest_bars(points: FloatArray, max_degree: int) -> FloatArray:
-    """Length of the longest bar of each degree 1..max_degree (0 where there is none)."""
-    diagrams = persistence_diagrams(points, max_degree)[1:]
-    return np.array([bar_lengths(diagram)[0] if len(diagram) else 0.0 for diagram in diagrams])
+    """Length of the longest finite bar of each degree 0..max_degree (0 where there is none)."""
+    lengths = (bar_lengths(diagram) for diagram in persistence_diagrams(points, max_degree))
+    return np.array([found[0] if len(found) else 0.0 for found in lengths])
 
 
 def p_value(length: float, null: FloatArray) -> float:
@@ -90,23 +107,9 @@ def p_value(length: float, null: FloatArray) -> float:
 
 def threshold(null: FloatArray, alpha: float) -> float:
     """The length that a bar must exceed to have ``p <= alpha``; infinite when n_shuffles is too small for alpha."""
-    allowed = int(np.floor(alpha * (1 + len(null)))) - 1
-    return float(np.sort(null)[::-1][allowed]) if allowed >= 0 else float("inf")
-
-
-def _one_shuffle(
-    activity: FloatArray,
-    groups: IntArray,
-    settings: CloudSettings,
-    kind: NullKind,
-    max_degree: int,
-    n_landmarks: int,
-    seed: int,
-) -> FloatArray:
-    rng = np.random.default_rng(seed)
-    rows = draw_rows(len(activity), settings.n_samples, rng)
-    shuffled = SHUFFLERS[kind](activity, groups, rows, rng)
-    return longest_bars(landmark_cloud(shuffled, settings, n_landmarks, rng), max_degree)
+    # Compared as p_value computes it: floor(alpha (1 + n)) loses a shuffle to rounding, for one at alpha = 0.29.
+    n_passing = int(np.sum(np.arange(1, 1 + len(null)) / (1 + len(null)) <= alpha))
+    return float(np.sort(null)[::-1][n_passing - 1]) if n_passing else float("inf")
 
 
 def draw_rows(n_samples: int, n_drawn: int, rng: np.random.Generator) -> IntArray:
@@ -116,7 +119,22 @@ def draw_rows(n_samples: int, n_drawn: int, rng: np.random.Generator) -> IntArra
     return np.sort(rng.choice(n_samples, n_drawn, replace=False))
 
 
-def _intervals(groups: IntArray) -> tuple[IntArray, IntArray]:
+def intervals_of(groups: IntArray) -> tuple[IntArray, IntArray]:
     """Start and length of each run of equal group numbers."""
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
+    starts = run_starts(groups)
     return starts, np.diff(np.r_[starts, len(groups)])
+
+
+def _one_shuffle(
+    activity: FloatArray,
+    groups: IntArray,
+    cloud: CloudSettings,
+    kind: NullKind,
+    max_degree: int,
+    n_landmarks: int,
+    seed: int,
+) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    rows = draw_rows(len(activity), cloud.n_samples, rng)
+    shuffled = SHUFFLERS[kind](activity, groups, rows, rng)
+    return longest_bars(landmark_cloud(shuffled, cloud, n_landmarks, rng), max_degree)

@@ -16,7 +16,7 @@ from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, f
 from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
 from neuromanifold.topology.significance import draw_rows
 
-__all__ = ["COORDINATES", "start_coordinates", "template_coordinates"]
+__all__ = ["COORDINATES", "first_coordinates", "start_coordinates", "template_coordinates"]
 
 # Templates that cohomology or components give coordinates on, and how many circles they need.
 COORDINATES = {"circle": 1, "torus": 2, "sphere": 0}
@@ -30,13 +30,36 @@ def template_coordinates(
     n_landmarks: int,
     rng: np.random.Generator,
 ) -> CircularCoordinates | SphericalCoordinates:
-    """Coordinates on a named template from reduced activity (n, r): a map from (n, r) to angles (n, k)."""
+    """Coordinates on a named template from reduced activity (n, r): a map from (n, r) to angles (n, k).
+
+    Raises
+    ------
+    InputError
+        If this draw of landmarks does not show the loops, or they do not lift to the integers.
+    """
     drawn = points[draw_rows(len(points), settings.n_samples, rng)]
     dense = drawn[dense_part(drawn, settings)]
     if COORDINATES[template] == 0:
         return SphericalCoordinates.fit(dense)
-    chosen, covering = farthest_points(dense, n_landmarks, rng)
-    return circular_coordinates(dense[chosen], covering, COORDINATES[template])
+    chosen = farthest_points(dense, n_landmarks, rng)
+    return circular_coordinates(dense[chosen], COORDINATES[template])
+
+
+def first_coordinates(
+    template: str,
+    points: FloatArray,
+    settings: CloudSettings,
+    n_landmarks: int,
+    rng: np.random.Generator,
+    n_tries: int = 5,
+) -> CircularCoordinates | SphericalCoordinates:
+    """Coordinates from the first draw of landmarks that gives them; the last draw's complaint if none does."""
+    for _ in range(n_tries - 1):
+        try:
+            return template_coordinates(template, points, settings, n_landmarks, rng)
+        except InputError:
+            continue
+    return template_coordinates(template, points, settings, n_landmarks, rng)
 
 
 def start_coordinates(

@@ -1,0 +1,88 @@
+"""What ``Topology`` accepts: settings that can decide something, and activity that can show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._typing import ArrayLike, FloatArray, IntArray
+from neuromanifold.topology.significance import SHUFFLERS, NullKind, intervals_of
+
+__all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "validated"]
+
+# After the density filter; a verdict from this few is "undecided" at best.
+MIN_SAMPLES = 8
+MIN_LANDMARKS = 10
+# Shorter intervals hold too few different shifts: most units stay almost where they were.
+MIN_INTERVAL = 10
+
+
+def check_settings(
+    alpha: float, n_shuffles: int, landmarks: dict[str, int], density_quantile: float, null: str
+) -> None:
+    """Refuse settings that cannot decide anything."""
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha must lie between 0 and 1, got {alpha}")
+    counts = {"n_shuffles": (n_shuffles, 1), **{name: (n, MIN_LANDMARKS) for name, n in landmarks.items()}}
+    for name, (number, least) in counts.items():
+        if not isinstance(number, Integral) or int(number) < least:
+            raise InputError(f"{name} must be a whole number, at least {least}; got {number!r}")
+    if 1 / (1 + n_shuffles) > alpha:
+        raise InputError(
+            f"{n_shuffles} shuffles cannot reach p <= {alpha:g}: use n_shuffles >= {int(np.ceil(1 / alpha - 1))}"
+        )
+    if not 0 < density_quantile <= 1:
+        raise InputError(f"density_quantile must lie in (0, 1], got {density_quantile}")
+    if null not in ("auto", *SHUFFLERS):
+        allowed = ", ".join(f'"{kind}"' for kind in ("auto", *SHUFFLERS))
+        raise InputError(f"null must be one of {allowed}; got {null!r}")
+
+
+def validated(validate: Callable[[], Any]) -> FloatArray:
+    """The result of scikit-learn's validation, its complaint an :class:`InputError` with a remedy."""
+    try:
+        return np.asarray(validate(), dtype=np.float64)
+    except ValueError as error:
+        fault = str(error).split("\n", 1)[0].rstrip(".")
+        # What follows scikit-learn's first line advises estimators that take missing values: these do not help here.
+        remedy = " Leave those samples out, or fill them." if "NaN" in fault or "infinity" in fault else ""
+        raise InputError(f"{fault}.{remedy}") from error
+
+
+def check_units(activity: FloatArray, density_quantile: float) -> None:
+    """Refuse too few samples or units, and constant units."""
+    n, d = activity.shape
+    if d < 2:
+        raise NotEnoughDataError(
+            f"n_features={d}: one unit traces no loop; give the activity of at least 2 units, better 10"
+        )
+    if int(density_quantile * n) < MIN_SAMPLES:
+        raise NotEnoughDataError(
+            f"n_samples={n} with density_quantile={density_quantile:g} is too few to tell holes from noise: at least "
+            f"{int(np.ceil(MIN_SAMPLES / density_quantile))} are needed, and some thousands are better"
+        )
+    constant = np.flatnonzero(np.ptp(activity, axis=0) == 0)
+    if len(constant):
+        raise InputError(
+            f"units {constant[:10].tolist()} are constant and carry no information: drop them, as "
+            "neuromanifold.prepare does"
+        )
+
+
+def check_intervals(groups: ArrayLike | None, n_samples: int, null: NullKind) -> IntArray:
+    """Interval of each row (n,), long enough for the null."""
+    intervals = np.zeros(n_samples, np.int64) if groups is None else np.asarray(groups)
+    if intervals.shape != (n_samples,):
+        raise InputError(f"groups must have shape ({n_samples},), one per row; got {intervals.shape}")
+    _, lengths = intervals_of(intervals)
+    if null == "time-shift" and 2 * lengths[lengths >= MIN_INTERVAL].sum() < n_samples:
+        raise InputError(
+            f"the {len(lengths)} intervals of groups have {np.median(lengths):.0f} samples each (median): too short to "
+            f'shift units in time inside them (at least {MIN_INTERVAL}). Use finer bins, or null="permutation" if '
+            "samples may be exchanged"
+        )
+    return intervals

@@ -1,0 +1,172 @@
+"""Evidence: the bars of several landmark draws beside those of the shuffles, and how many outlast them.
+
+A bar of degree q counts when ``p <= alpha`` against the shuffles' longest bars of that degree, one of degree 0 (a
+separate piece) only where it also stands apart at the scale of the holes. Each draw of landmarks counts over Z2 and
+Z3: ``counts[field] = (b0, b1, ...)``, with the one endless piece in b0. What is said of the
+draws together (p-values, the common counts) is a median or a mode.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from neuromanifold._random import numpy_generator, spawn_seeds
+from neuromanifold._typing import FloatArray, IntArray, RandomState
+from neuromanifold.topology.cloud import CloudSettings, landmark_cloud
+from neuromanifold.topology.persistence import PRIMES, Diagrams, bar_lengths, persistence_diagrams
+from neuromanifold.topology.significance import (
+    NullSettings,
+    draw_rows,
+    null_longest_bars,
+    p_value,
+    threshold,
+)
+
+__all__ = ["N_DRAWS", "Counts", "Evidence", "gather"]
+
+N_DRAWS = 5
+N_SHOWN = 6
+# Betti numbers of degree 0 and up, one tuple a prime of PRIMES.
+Counts: TypeAlias = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Bars of each landmark draw, and the longest of each shuffle.
+
+    Attributes
+    ----------
+    draws : tuple of dict
+        ``draws[i][prime][degree]``: bars (n_bars, 2).
+    null_longest : array (n_shuffles, 1 + max_degree)
+        Longest finite bar of each degree.
+    alpha : float
+        Level of each claimed bar.
+    n_landmarks : int
+    """
+
+    draws: tuple[Diagrams, ...]
+    null_longest: FloatArray
+    alpha: float
+    n_landmarks: int
+
+    @property
+    def max_degree(self) -> int:
+        return self.null_longest.shape[1] - 1
+
+    @cached_property
+    def thresholds(self) -> FloatArray:
+        """The length to exceed in each degree (1 + max_degree,)."""
+        return np.array([threshold(null, self.alpha) for null in self.null_longest.T])
+
+    @cached_property
+    def votes(self) -> list[Counts]:
+        """The counts of each draw."""
+        return [tuple(self._counted(draw[prime]) for prime in PRIMES) for draw in self.draws]
+
+    @property
+    def common(self) -> Counts:
+        """The counts of most draws."""
+        return Counter(self.votes).most_common(1)[0][0]
+
+    @cached_property
+    def p_values(self) -> dict[int, dict[int, FloatArray]]:
+        """``p_values[prime][degree]`` of the longest bars (median length over draws), longest first."""
+        degrees = range(1 + self.max_degree)
+        return {prime: {degree: self._median_p(prime, degree) for degree in degrees} for prime in PRIMES}
+
+    def dataset(self) -> xr.Dataset:
+        """The first draw's bars over both fields, with the shuffles' longest ones from degree 1 up."""
+        degree, prime, birth, death = _table(self.draws[0])
+        limits = {prime: self._limits(diagrams) for prime, diagrams in self.draws[0].items()}
+        limit = np.array([limits[p][d] for p, d in zip(prime.tolist(), degree.tolist(), strict=True)])
+        significant = np.isfinite(death) & (death - birth > limit)
+        units = {"units": "RMS radii of the cloud"}
+        variables = {
+            "degree": ("bar", degree),
+            "prime": ("bar", prime),
+            "birth": ("bar", birth, units),
+            "death": ("bar", death, units),
+            "significant": ("bar", significant),
+            "null_longest": (("shuffle", "degree_"), self.null_longest[:, 1:], units),
+            "null_threshold": ("degree_", self.thresholds[1:], units),
+        }
+        attrs = {"alpha": self.alpha, "n_shuffles": len(self.null_longest), "n_landmarks": self.n_landmarks}
+        return xr.Dataset(variables, coords={"degree_": np.arange(1, 1 + self.max_degree)}, attrs=attrs)
+
+    def _counted(self, diagrams: list[FloatArray]) -> tuple[int, ...]:
+        longer = [
+            int(np.sum(bar_lengths(diagram) > limit))
+            for diagram, limit in zip(diagrams, self._limits(diagrams), strict=True)
+        ]
+        return (1 + longer[0], *longer[1:])
+
+    def _limits(self, diagrams: list[FloatArray]) -> FloatArray:
+        """The length to exceed in each degree; a piece must also outlast half the life of the longest claimed hole.
+
+        Stray points stand apart from any cloud for a while. They matter only where they keep the cloud in pieces at
+        the scale at which its holes are seen.
+        """
+        limits = self.thresholds.copy()
+        holes = np.concatenate([d[d[:, 1] - d[:, 0] > t] for d, t in zip(diagrams[1:], limits[1:], strict=True)])
+        if len(holes):
+            birth, death = holes[np.argmax(holes[:, 1] - holes[:, 0])]
+            limits[0] = max(limits[0], (birth + death) / 2)
+        return limits
+
+    def _median_p(self, prime: int, degree: int) -> FloatArray:
+        lengths = [bar_lengths(draw[prime][degree]) for draw in self.draws]
+        # One more than any draw claims, so that "the next bar" always has a p-value.
+        n_bars = max(N_SHOWN, 1 + max(int(np.sum(found > self.thresholds[degree])) for found in lengths))
+        padded = np.stack([np.pad(found[:n_bars], (0, max(0, n_bars - len(found)))) for found in lengths])
+        null = self.null_longest[:, degree]
+        return np.array([p_value(length, null) for length in np.median(padded, axis=0)])
+
+
+def gather(
+    activity: FloatArray,
+    groups: IntArray,
+    cloud: CloudSettings,
+    null: NullSettings,
+    *,
+    max_degree: int,
+    n_landmarks: int,
+    alpha: float,
+    random_state: RandomState,
+) -> Evidence:
+    """Bars up to a degree of ``N_DRAWS`` landmark draws of the activity (n, d), and of its shuffles."""
+    rng = numpy_generator(random_state)
+    longest = null_longest_bars(
+        activity, groups, cloud, null, max_degree=max_degree, n_landmarks=n_landmarks, random_state=rng
+    )
+    draws = tuple(
+        _draw(activity, cloud, max_degree, n_landmarks, np.random.default_rng(seed))
+        for seed in spawn_seeds(rng, N_DRAWS)
+    )
+    return Evidence(draws, longest, alpha, n_landmarks)
+
+
+def _draw(
+    activity: FloatArray, cloud: CloudSettings, max_degree: int, n_landmarks: int, rng: np.random.Generator
+) -> Diagrams:
+    rows = draw_rows(len(activity), cloud.n_samples, rng)
+    points = landmark_cloud(activity[rows], cloud, n_landmarks, rng)
+    return {prime: persistence_diagrams(points, max_degree, prime) for prime in PRIMES}
+
+
+def _table(diagrams: Diagrams) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Degree, prime, birth and death of every bar."""
+    rows = [
+        (degree, prime, birth, death)
+        for prime, by_degree in diagrams.items()
+        for degree, diagram in enumerate(by_degree)
+        for birth, death in diagram
+    ]
+    degree, prime, birth, death = np.array(rows).T
+    return degree.astype(np.int64), prime.astype(np.int64), birth, death
