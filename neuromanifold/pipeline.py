@@ -165,9 +165,7 @@ def _fit(
         _compare(analysis, arrays, labels, points, angles)
 
 
-def _labels(
-    prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Manifold
-) -> FloatArray | None:
+def _labels(prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Manifold) -> FloatArray | None:
     """The variables as coordinates, where they have the template's shape."""
     circular = names and all(prepared[name].attrs["kind"] == "circular" for name in names)
     all_periodic = None not in template.periods
@@ -197,9 +195,7 @@ def _compare(
             meaning = "median, after the best rotation or reflection"
         rows = {"decoding_error": (np.rad2deg(error), "degree", f"decoding error of {name}", meaning)}
         analysis.statistics = scalars(rows).merge(analysis.statistics)
-    against = curvature_against(
-        analysis.profile, points, template, values, 2 * np.pi if circular else None
-    )
+    against = curvature_against(analysis.profile, points, template, values, 2 * np.pi if circular else None)
     against["bin"].attrs = {"units": "radian" if circular else analysis.prepared[name].attrs["units"]}
     analysis.against = against.rename(bin=str(name))
 
@@ -225,4 +221,3 @@ def _resolved(smoothing: Smoothing, recording: xr.Dataset, default: float) -> fl
     if smoothing != "auto":
         return smoothing  # type: ignore[return-value]
     return default if recording["activity"].attrs["kind"] in ("counts", "rate") else None
-

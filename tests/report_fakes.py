@@ -74,18 +74,14 @@ def prepared(rec: xr.Dataset) -> xr.Dataset:
 def bars(template: str = "circle", seed: int = 0, degrees: int = 2, endless: bool = True) -> xr.Dataset:
     """Bars of both fields; the significant ones are those of ``template``."""
     rng = np.random.default_rng(seed)
-    betti = {"circle": (1, 0), "torus": (2, 1), "sphere": (0, 1), "klein": (2, 1), "undecided": (0, 0)}[
-        template
-    ]
+    betti = {"circle": (1, 0), "torus": (2, 1), "sphere": (0, 1), "klein": (2, 1), "undecided": (0, 0)}[template]
     rows = []
     for prime in (2, 3):
         rows += [(0, prime, 0.0, float(x), False) for x in rng.gamma(2, 0.12, 60)]
         rows += [(0, prime, 0.0, np.inf if endless else 3.0, True)]
         for degree in range(1, degrees + 1):
             b = rng.uniform(0.6, 1.6, 40)
-            rows += [
-                (degree, prime, x, x + g, False) for x, g in zip(b, rng.gamma(1.2, 0.08, 40), strict=True)
-            ]
+            rows += [(degree, prime, x, x + g, False) for x, g in zip(b, rng.gamma(1.2, 0.08, 40), strict=True)]
             count = betti[degree - 1]
             rows += [(degree, prime, 0.7 + 0.1 * j, 2.6 - 0.2 * j, True) for j in range(count)]
     degree, prime, birth, death, significant = (np.array(column) for column in zip(*rows, strict=True))
@@ -228,9 +224,7 @@ def analysis(template: str = "circle", names: list[str] | None = None) -> FakeAn
     rec = recording(names=names)
     if template == "undecided":
         reasons = ("landmark draws disagree (circle 60%, undecided 40%): record longer, or smooth more",)
-        return FakeAnalysis(
-            rec, prepared(rec), FakeTopology(template, reasons, bars(template)), None, None, None, None
-        )
+        return FakeAnalysis(rec, prepared(rec), FakeTopology(template, reasons, bars(template)), None, None, None, None)
     degrees = 1 if template == "circle" else 2
     topology = FakeTopology(template, ("circle 100% of 5 landmark draws",), bars(template, degrees=degrees))
     return FakeAnalysis(

@@ -275,9 +275,7 @@ def test_torus_divergence_and_entropy_add_over_circles():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("m", [2, 3, 4, 64])
 def test_extremes_are_finite(m, dtype):
-    kappa = torch.tensor(
-        [[0.0], [1e-20], [1e-3], [1.0], [2.0], [1e5], [1e8]], dtype=dtype, requires_grad=True
-    )
+    kappa = torch.tensor([[0.0], [1e-20], [1e-3], [1.0], [2.0], [1e5], [1e8]], dtype=dtype, requires_grad=True)
     loc = torch.randn(7, m, dtype=dtype, generator=torch.Generator().manual_seed(8), requires_grad=True)
     d = VonMisesFisher(loc, kappa)
     x = d.rsample((5000,), torch.Generator().manual_seed(9))

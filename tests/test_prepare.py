@@ -29,19 +29,13 @@ def recording(n: int = 240, d: int = 5, seed: int = 0) -> xr.Dataset:
     """Counts with three task variables, in intervals of unequal length."""
     rng = np.random.default_rng(seed)
     variables = {
-        "heading": xr.DataArray(
-            rng.uniform(-180, 180, n), dims="time", attrs={"kind": "circular", "units": "deg"}
-        ),
+        "heading": xr.DataArray(rng.uniform(-180, 180, n), dims="time", attrs={"kind": "circular", "units": "deg"}),
         "x": xr.DataArray(rng.normal(size=n), dims="time", attrs={"kind": "linear", "units": "cm"}),
-        "arm": xr.DataArray(
-            rng.integers(0, 3, n), dims="time", attrs={"kind": "categorical", "units": "category"}
-        ),
+        "arm": xr.DataArray(rng.integers(0, 3, n), dims="time", attrs={"kind": "categorical", "units": "category"}),
     }
     interval = np.repeat([0, 1, 2], [n // 2, n // 4 + 3, n - n // 2 - n // 4 - 3])
     counts = rng.poisson(3, (n, d))
-    return as_recording(
-        counts, variables, sampling_period=0.05, interval=interval, kind="counts", units="spikes/bin"
-    )
+    return as_recording(counts, variables, sampling_period=0.05, interval=interval, kind="counts", units="spikes/bin")
 
 
 # ---- smoothing ----
@@ -57,9 +51,7 @@ def dense_gaussian(n: int, sigma: float) -> np.ndarray:
 @pytest.mark.parametrize("sigma", [0.3, 1.0, 5.0, 100.0])
 def test_smoothing_is_the_normalised_gaussian_of_each_interval(sigma):
     X = np.random.default_rng(0).normal(size=(60, 3))
-    expected = np.concatenate(
-        [dense_gaussian(s.stop - s.start, sigma) @ X[s] for s in interval_slices(GROUPS)]
-    )
+    expected = np.concatenate([dense_gaussian(s.stop - s.start, sigma) @ X[s] for s in interval_slices(GROUPS)])
     np.testing.assert_allclose(smooth(X, GROUPS, sigma), expected, atol=1e-12)
 
 
@@ -87,9 +79,7 @@ def test_wider_bins_sum_counts_inside_intervals():
         values = ds["activity"].to_numpy()[ds["interval"].to_numpy() == label]
         whole = len(values) // 4 * 4
         expected = np.add.reduceat(values[:whole], np.arange(0, whole, 4), axis=0)
-        np.testing.assert_array_equal(
-            binned["activity"].to_numpy()[binned["interval"].to_numpy() == label], expected
-        )
+        np.testing.assert_array_equal(binned["activity"].to_numpy()[binned["interval"].to_numpy() == label], expected)
     assert binned.attrs["sampling_period"] == pytest.approx(0.2)
     check(binned)
 
@@ -133,14 +123,10 @@ def circling(n: int = 400, period: float = 0.05) -> xr.Dataset:
     moving = np.minimum(t, 15.0)
     attrs = {"kind": "linear", "units": "cm"}
     variables = {
-        "heading": xr.DataArray(
-            np.mod(2 * moving, 2 * np.pi), dims="time", attrs={"kind": "circular", "units": "rad"}
-        ),
+        "heading": xr.DataArray(np.mod(2 * moving, 2 * np.pi), dims="time", attrs={"kind": "circular", "units": "rad"}),
         "x": xr.DataArray(3 * moving * 0.8, dims="time", attrs=attrs),
         "y": xr.DataArray(-3 * moving * 0.6, dims="time", attrs=attrs),
-        "speed": xr.DataArray(
-            np.where(t < 15, -3.0, 0.0), dims="time", attrs={"kind": "linear", "units": "cm/s"}
-        ),
+        "speed": xr.DataArray(np.where(t < 15, -3.0, 0.0), dims="time", attrs={"kind": "linear", "units": "cm/s"}),
     }
     counts = np.random.default_rng(0).poisson(2, (n, 3))
     return as_recording(counts, variables, sampling_period=period, kind="counts", units="spikes/bin")
@@ -224,9 +210,7 @@ def test_transform_follows_the_kind():
     np.testing.assert_array_equal(prepare(ds)["activity"], np.sqrt(ds["activity"]))
     np.testing.assert_array_equal(prepare(ds, transform="log1p")["activity"], np.log1p(ds["activity"]))
     np.testing.assert_array_equal(prepare(ds, transform=None)["activity"], ds["activity"])
-    continuous = as_recording(
-        -ds["activity"].to_numpy(), sampling_period=0.05, kind="continuous", units="a.u."
-    )
+    continuous = as_recording(-ds["activity"].to_numpy(), sampling_period=0.05, kind="continuous", units="a.u.")
     np.testing.assert_array_equal(prepare(continuous)["activity"], continuous["activity"])
     with pytest.raises(InputError, match="nowhere negative"):
         prepare(continuous, transform="sqrt")

@@ -159,9 +159,7 @@ def test_objects_in_memory_load_as_well():
     from_array = load(array, variables={"heading_rad": {"units": "rad"}}, bin_size=0.1)
     assert from_array.sizes == {"time": N // 2, "unit": D}
     np.testing.assert_array_equal(np.unique(from_array["interval"]), [1, 2])
-    laid_out = xr.Dataset(
-        {"activity": (("time", "unit"), COUNTS)}, attrs={"sampling_period": 0.05, "animal": "m"}
-    )
+    laid_out = xr.Dataset({"activity": (("time", "unit"), COUNTS)}, attrs={"sampling_period": 0.05, "animal": "m"})
     assert load(laid_out, interval=TRIAL).attrs["animal"] == "m"
     assert load(laid_out, interval=TRIAL).attrs["sampling_period"] == 0.05
 
@@ -201,9 +199,7 @@ def test_texts_of_a_file_become_attributes(tmp_path):
 
 def test_wider_bins_on_the_way_in(tmp_path):
     write_npz(tmp_path / "r.npz")
-    np.testing.assert_array_equal(
-        load(tmp_path / "r.npz", bin_size=0.1)["activity"], COUNTS[::2] + COUNTS[1::2]
-    )
+    np.testing.assert_array_equal(load(tmp_path / "r.npz", bin_size=0.1)["activity"], COUNTS[::2] + COUNTS[1::2])
 
 
 def test_a_headerless_table_is_activity(tmp_path):
@@ -313,9 +309,7 @@ def spikes_cell(path):
 
 
 def spikes_struct_array(path):
-    units = np.array(
-        [(train, f"u{i}") for i, train in enumerate(TRAINS)], dtype=[("t", object), ("name", object)]
-    )
+    units = np.array([(train, f"u{i}") for i, train in enumerate(TRAINS)], dtype=[("t", object), ("name", object)])
     savemat(path, {"units": units})
 
 
@@ -355,9 +349,7 @@ def test_epochs_of_spikes(tmp_path):
     spikes_npz(tmp_path / "s.npz")
     ds = load(tmp_path / "s.npz", bin_size=0.5, interval=np.array([[4.0, 6.0], [10.0, 13.2]]))
     assert [s.stop - s.start for s in interval_slices(ds["interval"].to_numpy())] == [4, 6]
-    inside = sum(
-        ((train >= 4) & (train < 6)).sum() + ((train >= 10) & (train < 13)).sum() for train in TRAINS
-    )
+    inside = sum(((train >= 4) & (train < 6)).sum() + ((train >= 10) & (train < 13)).sum() for train in TRAINS)
     assert int(ds["activity"].sum()) == inside
 
 
@@ -443,9 +435,7 @@ def object_npz(path):
 def bomb(path):
     """An .npy of zeros that unpacks to a thousand times its size."""
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "|u1", "fortran_order": False, "shape": (300, 2**20)}
-    )
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (300, 2**20)})
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("activity.npy", "w") as stream,
@@ -457,18 +447,14 @@ def bomb(path):
 
 def lying_header(path):
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10)}
-    )
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10)})
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("activity.npy", header.getvalue() + bytes(80))
 
 
 def huge_hdf5(path):
     with h5py.File(path, "w") as file:
-        file.create_dataset(
-            "activity", shape=(10**7, 1000), dtype="f8", chunks=(1000, 1000), compression="gzip"
-        )
+        file.create_dataset("activity", shape=(10**7, 1000), dtype="f8", chunks=(1000, 1000), compression="gzip")
 
 
 def external_link(path):
@@ -517,14 +503,9 @@ BROKEN = {
     "unknown kind": ("x.xyz", content(b"abc"), "suffix '.xyz'; files that can be read end in .nc"),
     "a folder": ("x.npz", Path.mkdir, "not a file"),
     **{f"empty {s}": (f"x{s}", content(b""), "empty") for names, _ in READERS for s in names},
+    **{f"noise {s}": (f"x{s}", content(b"\x93\x00noise" * 99), "x\\.") for s in (".npz", ".mat", ".h5", ".nc", ".csv")},
     **{
-        f"noise {s}": (f"x{s}", content(b"\x93\x00noise" * 99), "x\\.")
-        for s in (".npz", ".mat", ".h5", ".nc", ".csv")
-    },
-    **{
-        f"half {s}": (f"x{s}", truncated(w), "cannot read|truncated|begin")
-        for s, w in FORMATS.items()
-        if "sv" not in s
+        f"half {s}": (f"x{s}", truncated(w), "cannot read|truncated|begin") for s, w in FORMATS.items() if "sv" not in s
     },
     "a pickle as npz": ("x.npz", content(pickle.dumps([1, 2])), "does not begin with"),
     "objects in npz": ("x.npz", object_npz, "pickled Python objects"),

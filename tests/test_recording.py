@@ -152,9 +152,7 @@ def test_kind_and_units_are_inferred_from_name_and_range_and_said(name, values, 
         ds = as_recording(np.arange(40.0).reshape(20, 2), {name: array}, sampling_period=1.0)
     assert (ds[name].attrs["kind"], ds[name].attrs["units"]) == (kind, units)
     assert ("period" in ds[name].attrs) == (kind == "circular")
-    assert all(warning.filename == __file__ for warning in caught), (
-        "a warning shows the user's line, not ours"
-    )
+    assert all(warning.filename == __file__ for warning in caught), "a warning shows the user's line, not ours"
 
 
 def test_stated_units_win_over_the_name():
@@ -261,9 +259,7 @@ def test_a_recording_survives_netcdf(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         back = check(open_netcdf(tmp_path / "r.nc"))
-    for one, two in zip(
-        to_arrays(ds, ["heading", "choice"]), to_arrays(back, ["heading", "choice"]), strict=True
-    ):
+    for one, two in zip(to_arrays(ds, ["heading", "choice"]), to_arrays(back, ["heading", "choice"]), strict=True):
         np.testing.assert_array_equal(one, two)
     assert back["heading"].attrs == ds["heading"].attrs
 

@@ -29,9 +29,7 @@ NASTY = "<script>alert(1)</script>"
 
 
 def latent_angle(rec: xr.Dataset) -> xr.DataArray:
-    return (
-        fakes.latent(rec).isel(angle=0).assign_attrs(units="rad", period=fakes.TAU, long_name="latent angle")
-    )
+    return fakes.latent(rec).isel(angle=0).assign_attrs(units="rad", period=fakes.TAU, long_name="latent angle")
 
 
 def all_figures() -> dict[str, Figure]:

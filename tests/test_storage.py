@@ -10,20 +10,24 @@ from neuromanifold import storage
 from neuromanifold._errors import FileFormatError
 
 
+def half_written(target, fault: BaseException) -> None:
+    with storage.atomic_path(target) as temporary:
+        temporary.write_text("half of the n")
+        raise fault
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path) -> None:
     target = tmp_path / "a.txt"
     storage.write_text(target, "old")
-    with pytest.raises(KeyboardInterrupt), storage.atomic_path(target) as temporary:
-        temporary.write_text("half of the n")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        half_written(target, KeyboardInterrupt())
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_an_interrupted_first_write_leaves_nothing(tmp_path) -> None:
-    with pytest.raises(RuntimeError), storage.atomic_path(tmp_path / "new") as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        half_written(tmp_path / "new", RuntimeError())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -75,9 +75,7 @@ def test_noise_free_activity_is_the_printed_formula_rotated(shape):
     make, distortion, formula, names = SHAPES[shape]
     ds = small(make, distortion=distortion, noise_var=0.0, radius=1.5, n_units=7)
     x = 1.5 * formula(*angles_of(ds, names).T).T
-    distances = [
-        np.linalg.norm(points[:, None] - points[None], axis=-1) for points in (ds["activity"].to_numpy(), x)
-    ]
+    distances = [np.linalg.norm(points[:, None] - points[None], axis=-1) for points in (ds["activity"].to_numpy(), x)]
     np.testing.assert_allclose(*distances, atol=1e-12)
     norms = [np.linalg.norm(points, axis=1) for points in (ds["activity"].to_numpy(), x)]
     np.testing.assert_allclose(*norms, atol=1e-12)
@@ -208,9 +206,7 @@ def test_truth_follows_the_preparation(name):
     ds = small(MAKERS[name], n_times=900)
     wide = ds.attrs["sampling_period"] * 2
     prepared = (
-        prepare(ds, bin_size=wide, zscore=True, n_components=3)
-        if name in POPULATIONS
-        else prepare(ds, zscore=True)
+        prepare(ds, bin_size=wide, zscore=True, n_components=3) if name in POPULATIONS else prepare(ds, zscore=True)
     )
     f, g = nm.synthetic.immersion_of(ds), nm.synthetic.immersion_of(prepared)
     z = f.template.sample(20, torch.Generator().manual_seed(0))
@@ -297,9 +293,7 @@ def test_tuning_curves_have_their_peak_baseline_and_width():
 def test_grid_fields_are_hexagonal():
     """Rates repeat at both lattice vectors and, about a field's centre, at turns of 60°."""
     spacing, orientation = 40.0, 0.3
-    ds = nm.synthetic.grid_cells(
-        n_times=10, n_units=9, spacing=spacing, orientation=orientation, random_state=0
-    )
+    ds = nm.synthetic.grid_cells(n_times=10, n_units=9, spacing=spacing, orientation=orientation, random_state=0)
     f = nm.synthetic.immersion_of(ds)
     directions = orientation + np.array([0, np.pi / 3])
     lattice = spacing * np.stack([np.cos(directions), np.sin(directions)])
@@ -314,9 +308,7 @@ def test_grid_fields_are_hexagonal():
     turn = np.array([[0.5, -np.sqrt(3) / 2], [np.sqrt(3) / 2, 0.5]])
     for unit in range(9):
         centre = lattice @ phases[unit] / (2 * np.pi)
-        np.testing.assert_allclose(
-            rate((place - centre) @ turn.T + centre)[:, unit], rate(place)[:, unit], rtol=1e-9
-        )
+        np.testing.assert_allclose(rate((place - centre) @ turn.T + centre)[:, unit], rate(place)[:, unit], rtol=1e-9)
     np.testing.assert_allclose([np.linalg.norm(v) for v in lattice.T], spacing)
 
 

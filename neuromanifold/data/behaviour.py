@@ -39,16 +39,12 @@ def track_running(
     The speed is an Ornstein–Uhlenbeck process (2 s) about its mean with half of it as deviation, cut off at
     zero.
     """
-    wish = ornstein_uhlenbeck(
-        n_times, step, time_constant=2.0, deviation=0.5 * mean_speed, generator=generator
-    )
+    wish = ornstein_uhlenbeck(n_times, step, time_constant=2.0, deviation=0.5 * mean_speed, generator=generator)
     speed = np.maximum(mean_speed + wish, 0.0)
     return np.mod(generator.uniform(0, length) + np.cumsum(speed) * step, length), speed
 
 
-def foraging(
-    n_times: int, step: float, side: float, mean_speed: float, generator: np.random.Generator
-) -> FloatArray:
+def foraging(n_times: int, step: float, side: float, mean_speed: float, generator: np.random.Generator) -> FloatArray:
     """Positions (n_times, 2) in a square box: two Ornstein–Uhlenbeck velocities (1 s), the path reflected
     at walls.
 
@@ -57,8 +53,6 @@ def foraging(
     """
     deviation = mean_speed / np.sqrt(np.pi / 2)
     start = generator.uniform(0, side, size=2)
-    velocity = np.stack(
-        [ornstein_uhlenbeck(n_times, step, 1.0, deviation, generator) for _ in range(2)], axis=1
-    )
+    velocity = np.stack([ornstein_uhlenbeck(n_times, step, 1.0, deviation, generator) for _ in range(2)], axis=1)
     path = np.mod(start + np.cumsum(velocity, axis=0) * step, 2 * side)
     return np.where(path > side, 2 * side - path, path)

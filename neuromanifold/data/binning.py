@@ -63,10 +63,7 @@ def _multiple(bin_size: float, period: float) -> int:
 
 def _bin_rows(groups: npt.NDArray[Any], n_joined: int) -> IntArray:
     """Indices (n_bins, n_joined) of the samples of each bin."""
-    whole = [
-        np.arange(s.start, s.start + (s.stop - s.start) // n_joined * n_joined)
-        for s in interval_slices(groups)
-    ]
+    whole = [np.arange(s.start, s.start + (s.stop - s.start) // n_joined * n_joined) for s in interval_slices(groups)]
     return np.concatenate(whole).reshape(-1, n_joined).astype(np.int64)
 
 
@@ -85,9 +82,7 @@ def _join_variable(variable: xr.DataArray, rows: IntArray) -> npt.NDArray[Any]:
     if kind == "categorical":
         return values[rows[:, rows.shape[1] // 2]]
     joined = values[rows].astype(np.float64)
-    return (
-        _circular_mean(joined, float(variable.attrs["period"])) if kind == "circular" else _known_mean(joined)
-    )
+    return _circular_mean(joined, float(variable.attrs["period"])) if kind == "circular" else _known_mean(joined)
 
 
 def _known_mean(values: FloatArray) -> FloatArray:

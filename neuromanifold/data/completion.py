@@ -66,9 +66,7 @@ def _complete_clock(recording: xr.Dataset, notes: list[str]) -> tuple[xr.Dataset
     return completed, faults
 
 
-def _times(
-    recording: xr.Dataset, labels: npt.NDArray[Any], stated: Any, notes: list[str]
-) -> npt.NDArray[Any]:
+def _times(recording: xr.Dataset, labels: npt.NDArray[Any], stated: Any, notes: list[str]) -> npt.NDArray[Any]:
     """Time stamps as given, in seconds; without any, bin centres from zero."""
     if "time" in recording.coords:
         return _laid_out(_seconds(recording["time"].to_numpy(), notes), labels, stated, notes)
@@ -83,9 +81,7 @@ def _interval_labels(recording: xr.Dataset, notes: list[str]) -> tuple[npt.NDArr
     labels = recording["interval"].to_numpy()
     unknown = int(pd.isna(labels).sum())
     if unknown:
-        return np.zeros(len(labels), dtype=np.int64), [
-            f"interval is unknown in {unknown} samples: remove them"
-        ]
+        return np.zeros(len(labels), dtype=np.int64), [f"interval is unknown in {unknown} samples: remove them"]
     if labels.dtype.kind in "iu" or (labels.dtype.kind == "f" and (labels == np.floor(labels)).all()):
         return labels.astype(np.int64), []
     codes, names = pd.factorize(labels)
@@ -101,9 +97,7 @@ def _seconds(times: npt.NDArray[Any], notes: list[str]) -> npt.NDArray[Any]:
     return (times - times[0]) / np.timedelta64(1, "s")
 
 
-def _laid_out(
-    times: npt.NDArray[Any], labels: npt.NDArray[Any], period: Any, notes: list[str]
-) -> npt.NDArray[Any]:
+def _laid_out(times: npt.NDArray[Any], labels: npt.NDArray[Any], period: Any, notes: list[str]) -> npt.NDArray[Any]:
     """Times that restart in every interval, laid one after another, two sampling periods apart."""
     slices = interval_slices(labels)
     if len(slices) < 2 or time_faults(times) == [] or any(time_faults(times[s]) for s in slices):

@@ -19,14 +19,10 @@ VARIABLE_KINDS = ("circular", "linear", "categorical")
 def structure_faults(recording: Any) -> list[str]:
     """Faults of shape and type, without which nothing else can be looked at."""
     if not isinstance(recording, xr.Dataset):
-        return [
-            f"a recording is an xarray.Dataset, not {type(recording).__name__}: make one by as_recording()"
-        ]
+        return [f"a recording is an xarray.Dataset, not {type(recording).__name__}: make one by as_recording()"]
     if "activity" not in recording.data_vars:
         names = ", ".join(map(str, recording.data_vars)) or "nothing"
-        return [
-            f"no variable 'activity' (the Dataset has {names}): rename, or nm.load(dataset, activity='...')"
-        ]
+        return [f"no variable 'activity' (the Dataset has {names}): rename, or nm.load(dataset, activity='...')"]
     activity = recording["activity"]
     if set(activity.dims) != {"time", "unit"} or activity.ndim != 2:
         return [f"activity has dims {activity.dims}; they must be ('time', 'unit'): rename or select"]
@@ -45,9 +41,7 @@ def time_faults(times: npt.NDArray[Any]) -> list[str]:
     if times.dtype.kind not in "iuf":
         return [f"time has dtype {times.dtype}; it must be seconds as numbers"]
     if not np.isfinite(times).all():
-        return [
-            f"time has {int((~np.isfinite(times)).sum())} values that are not finite: remove those samples"
-        ]
+        return [f"time has {int((~np.isfinite(times)).sum())} values that are not finite: remove those samples"]
     steps = np.diff(times)
     if (steps > 0).all():
         return []
@@ -78,9 +72,7 @@ def _activity_faults(activity: xr.DataArray) -> list[str]:
     if kind == "counts":
         faults.extend(_count_faults(values))
     elif kind == "rate" and values.dtype.kind != "u" and (values < 0).any():
-        faults.append(
-            f"activity has kind 'rate' but {int((values < 0).sum())} negative values: kind='continuous'?"
-        )
+        faults.append(f"activity has kind 'rate' but {int((values < 0).sum())} negative values: kind='continuous'?")
     return faults
 
 
@@ -99,9 +91,7 @@ def _not_finite(activity: xr.DataArray, values: npt.NDArray[Any]) -> str:
 def _count_faults(values: npt.NDArray[Any]) -> list[str]:
     faults = []
     if values.dtype.kind in "if" and (values < 0).any():
-        faults.append(
-            f"activity has kind 'counts' but {int((values < 0).sum())} negative values: kind='continuous'?"
-        )
+        faults.append(f"activity has kind 'counts' but {int((values < 0).sum())} negative values: kind='continuous'?")
     if values.dtype.kind == "f" and (values != np.floor(values)).any():
         faults.append("activity is counts but not all are whole numbers: kind='rate'?")
     return faults
@@ -122,9 +112,7 @@ def _variable_faults(name: str, variable: xr.DataArray) -> list[str]:
     if kind == "categorical":
         return []
     if values.dtype.kind not in "iufb":
-        return [
-            f"{name!r} is {kind} but has dtype {values.dtype}: convert it to numbers, or kind='categorical'"
-        ]
+        return [f"{name!r} is {kind} but has dtype {values.dtype}: convert it to numbers, or kind='categorical'"]
     if np.isinf(values.astype(np.float64)).any():
         return [f"{name!r} has infinite values: use NaN where it is unknown"]
     return _period_faults(name, values.astype(np.float64), attrs.get("period")) if kind == "circular" else []

@@ -128,17 +128,13 @@ def _angle(values: npt.NDArray[Any], units: str, source: str) -> Meaning:
     period = PERIODS[units]
     if fits_one_period(values, period):
         return Meaning("circular", units, period, f"{source} says {units} and its values fit in one period")
-    return Meaning(
-        "linear", units, None, f"{source} says {units} but its values exceed one period: unwrapped"
-    )
+    return Meaning("linear", units, None, f"{source} says {units} but its values exceed one period: unwrapped")
 
 
 def _angle_by_range(values: npt.NDArray[Any]) -> Meaning:
     for units in ("rad", "deg"):
         if fits_one_period(values, PERIODS[units]):
-            return Meaning(
-                "circular", units, PERIODS[units], f"its name is an angle's, its range says {units}"
-            )
+            return Meaning("circular", units, PERIODS[units], f"its name is an angle's, its range says {units}")
     return Meaning("linear", "unknown", None, "its name is an angle's but its values exceed 360")
 
 

@@ -114,9 +114,7 @@ def torus(
     side = _side(n_times)
     angles = _product(np.linspace(0, 2 * np.pi, side), np.linspace(0, 2 * np.pi, side))
     settings = {"distortion": distortion, "amplitude": amplitude, "noise_var": noise_var, "radius": radius}
-    return _recorded(
-        "torus", angles, {"angle_0": _CIRCULAR, "angle_1": _CIRCULAR}, n_units, settings, random_state
-    )
+    return _recorded("torus", angles, {"angle_0": _CIRCULAR, "angle_1": _CIRCULAR}, n_units, settings, random_state)
 
 
 def _recorded(
@@ -148,9 +146,7 @@ def _recorded(
 def _check_settings(shape: str, settings: dict[str, Any]) -> None:
     given, allowed = settings["distortion"], _DISTORTIONS[shape]
     if given not in allowed:
-        raise InputError(
-            f"distortion of the {shape} is {given!r}; allowed are {', '.join(map(repr, allowed))}"
-        )
+        raise InputError(f"distortion of the {shape} is {given!r}; allowed are {', '.join(map(repr, allowed))}")
     if not 0 <= settings["noise_var"] < np.inf or not 0 < settings["radius"] < np.inf:
         raise InputError("noise_var must be at least 0 and radius positive, both finite")
 

@@ -61,9 +61,7 @@ def head_direction_cells(
     _positive(n_times=n_times, n_units=n_units, bin_size=bin_size)
     generator = numpy_generator(random_state)
     heading = head_turning(n_times, bin_size, generator)
-    tuning = _tuning(
-        _even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator
-    )
+    tuning = _tuning(_even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator)
     variables = {"head_direction": (heading, _ANGLE)}
     about = _about("head_direction_cells", "circle", random_state)
     return _spiking(heading[:, None], variables, tuning, bin_size, about, generator)
@@ -90,17 +88,13 @@ def place_cells(
     _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, track_length=track_length)
     generator = numpy_generator(random_state)
     position, speed = track_running(n_times, bin_size, track_length, mean_speed, generator)
-    tuning = _tuning(
-        _even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator
-    )
+    tuning = _tuning(_even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator)
     variables = {
         "position": (position, {"kind": "circular", "units": "cm", "period": float(track_length)}),
         "speed": (speed, {"kind": "linear", "units": "cm/s"}),
     }
     angles = 2 * np.pi * position[:, None] / track_length
-    return _spiking(
-        angles, variables, tuning, bin_size, _about("place_cells", "circle", random_state), generator
-    )
+    return _spiking(angles, variables, tuning, bin_size, _about("place_cells", "circle", random_state), generator)
 
 
 def grid_cells(
@@ -132,13 +126,9 @@ def grid_cells(
     phases = np.mod(2 * np.pi * path @ np.linalg.inv(lattice).T, 2 * np.pi)
     preferred = _even_on_torus(n_units, generator)
     tuning = _tuning(preferred, peak_rate, baseline_rate, concentration, heterogeneity, generator)
-    variables: dict[str, Any] = {
-        name: (path[:, i], {"kind": "linear", "units": "cm"}) for i, name in enumerate("xy")
-    }
+    variables: dict[str, Any] = {name: (path[:, i], {"kind": "linear", "units": "cm"}) for i, name in enumerate("xy")}
     variables.update({f"phase_{i}": (phases[:, i], _ANGLE) for i in range(2)})
-    return _spiking(
-        phases, variables, tuning, bin_size, _about("grid_cells", "torus", random_state), generator
-    )
+    return _spiking(phases, variables, tuning, bin_size, _about("grid_cells", "torus", random_state), generator)
 
 
 def _even(n_units: int, generator: np.random.Generator) -> FloatArray:
@@ -188,9 +178,7 @@ def _spiking(
     parameters = [torch.as_tensor(values) for values in tuning.values()]
     expected = rates(z, about["template"], *parameters).numpy() * bin_size
     counts = generator.poisson(expected).astype(np.uint16)
-    recording = xr.Dataset(
-        {"activity": (("time", "unit"), counts, {"kind": "counts", "units": "spikes/bin"})}
-    )
+    recording = xr.Dataset({"activity": (("time", "unit"), counts, {"kind": "counts", "units": "spikes/bin"})})
     for name, (values, attrs) in variables.items():
         recording[name] = ("time", values, attrs)
     recording["preferred"] = (("unit", "axis"), tuning["preferred"], {"units": "rad"})

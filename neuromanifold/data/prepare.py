@@ -158,9 +158,7 @@ def _smoothed(recording: xr.Dataset, seconds: float) -> xr.Dataset:
     sigma = seconds / float(recording.attrs["sampling_period"])
     kind = "rate" if activity.attrs["kind"] == "counts" else activity.attrs["kind"]
     smoothed = smooth(activity.to_numpy(), groups, sigma)
-    return _noted(
-        _with_activity(recording, smoothed, kind, activity.attrs["units"]), "smooth", seconds=seconds
-    )
+    return _noted(_with_activity(recording, smoothed, kind, activity.attrs["units"]), "smooth", seconds=seconds)
 
 
 def _active(recording: xr.Dataset, fraction: float) -> xr.Dataset:
@@ -179,14 +177,10 @@ def _transformed(recording: xr.Dataset, transform: str | None) -> xr.Dataset:
     if transform is None:
         return recording
     if transform not in TRANSFORMS:
-        raise InputError(
-            f"transform is {transform!r}; allowed are 'auto', {', '.join(map(repr, TRANSFORMS))} and None"
-        )
+        raise InputError(f"transform is {transform!r}; allowed are 'auto', {', '.join(map(repr, TRANSFORMS))} and None")
     values = activity.to_numpy().astype(np.float64)
     if (values < 0).any():
-        raise InputError(
-            f"transform {transform!r} needs activity that is nowhere negative: use transform=None"
-        )
+        raise InputError(f"transform {transform!r} needs activity that is nowhere negative: use transform=None")
     units = f"{transform}({activity.attrs['units']})"
     changed = _with_activity(recording, TRANSFORMS[transform](values), "continuous", units)
     return _noted(changed, "transform", function=transform)

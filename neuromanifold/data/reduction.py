@@ -40,9 +40,7 @@ def principal_components(X: npt.NDArray[Any], n_components: int) -> Components:
         If ``n_components`` is not between 1 and min(n, d).
     """
     if not 1 <= n_components <= min(X.shape):
-        raise InputError(
-            f"n_components is {n_components}; {X.shape} data have 1 to {min(X.shape)} components"
-        )
+        raise InputError(f"n_components is {n_components}; {X.shape} data have 1 to {min(X.shape)} components")
     mean = X.mean(axis=0, dtype=np.float64)
     _, singular, loadings = np.linalg.svd(X - mean, full_matrices=False)
     power = singular**2
@@ -86,9 +84,7 @@ def choose_n_components(
     return max(1, len(shared) if shared.all() else int(np.argmin(shared)))
 
 
-def shift_units(
-    X: npt.NDArray[Any], groups: npt.NDArray[Any], generator: np.random.Generator
-) -> npt.NDArray[Any]:
+def shift_units(X: npt.NDArray[Any], groups: npt.NDArray[Any], generator: np.random.Generator) -> npt.NDArray[Any]:
     """Every unit rotated in time by its own uniformly random shift, inside each interval."""
     shifted, columns = np.empty_like(X), np.arange(X.shape[1])
     for rows in interval_slices(groups):

@@ -42,9 +42,7 @@ def speed(recording: xr.Dataset, variable: str | Sequence[str]) -> FloatArray:
     for name in names:
         if name not in task_variables(recording) or recording[name].attrs["kind"] == "categorical":
             numeric = [n for n in task_variables(recording) if recording[n].attrs["kind"] != "categorical"]
-            raise InputError(
-                f"no numeric task variable {name!r} for speed; there are {', '.join(numeric) or 'none'}"
-            )
+            raise InputError(f"no numeric task variable {name!r} for speed; there are {', '.join(numeric) or 'none'}")
     if len(names) == 1 and str(recording[names[0]].attrs["units"]).endswith("/s"):
         return np.abs(recording[names[0]].to_numpy().astype(np.float64))
     return np.sqrt(sum(_velocity(recording, name) ** 2 for name in names))

@@ -38,9 +38,7 @@ def circle(z: Tensor, amplitude: float, distortion: str | None) -> Tensor:
     if distortion == "wiggles":
         c = z[..., :1]
         return (1 + amplitude * (4 * c**3 - 3 * c)) * z
-    bumps = torch.exp(-5 * _angle_from(z, 0.5 * np.pi) ** 2) + torch.exp(
-        -5 * _angle_from(z, 1.5 * np.pi) ** 2
-    )
+    bumps = torch.exp(-5 * _angle_from(z, 0.5 * np.pi) ** 2) + torch.exp(-5 * _angle_from(z, 1.5 * np.pi) ** 2)
     return (1 + amplitude * bumps).unsqueeze(-1) * z
 
 

@@ -31,9 +31,7 @@ def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> Float
         If ``sigma`` is negative or not finite.
     """
     if not 0 <= sigma < np.inf:
-        raise InputError(
-            f"the width of the smoothing kernel is {sigma} samples; it must be finite and at least 0"
-        )
+        raise InputError(f"the width of the smoothing kernel is {sigma} samples; it must be finite and at least 0")
     smoothed = np.array(X, dtype=np.float64)
     if sigma == 0:
         return smoothed

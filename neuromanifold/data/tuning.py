@@ -39,9 +39,7 @@ def on_grid(z: Tensor, preferred: Tensor) -> Tensor:
 SIMILARITIES: dict[str, Similarity] = {"circle": on_circle, "torus": on_grid}
 
 
-def rates(
-    z: Tensor, template: str, preferred: Tensor, peak: Tensor, baseline: Tensor, concentration: Tensor
-) -> Tensor:
+def rates(z: Tensor, template: str, preferred: Tensor, peak: Tensor, baseline: Tensor, concentration: Tensor) -> Tensor:
     """Firing rates in Hz, z (..., m) -> (..., d)."""
     if template not in SIMILARITIES:
         raise InputError(f"no tuning curves on {template!r}; there are {', '.join(SIMILARITIES)}")

@@ -97,10 +97,7 @@ def _by_series(kappa: Tensor, m: int) -> tuple[Tensor, ...]:
 @functools.lru_cache(maxsize=64)
 def _series_coefficients(m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     columns = [
-        [
-            math.exp(math.lgamma(h) - math.lgamma(h + j) - math.lgamma(j + 1))
-            for j in range(1, _SERIES_LENGTH + 1)
-        ]
+        [math.exp(math.lgamma(h) - math.lgamma(h + j) - math.lgamma(j + 1)) for j in range(1, _SERIES_LENGTH + 1)]
         for h in (0.5 * m, 0.5 * m + 1.0, 0.5 * m + 2.0)
     ]
     return torch.tensor(columns, dtype=torch.float64).T.to(device=device, dtype=dtype)

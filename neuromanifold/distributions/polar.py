@@ -121,9 +121,7 @@ def _draw_by_rejection(kappa: Tensor, m: int, generator: torch.Generator | None)
     return 2.0 * torch.atan(half_tangent)
 
 
-def _uniform_half_tangent(
-    shape: tuple[int, ...], m: int, like: Tensor, generator: torch.Generator | None
-) -> Tensor:
+def _uniform_half_tangent(shape: tuple[int, ...], m: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
     """``tan(angle / 2)`` of the polar angle of a uniform point of S^{m-1}."""
     if m == 2:
         return torch.tan(0.5 * math.pi * _open_uniform(shape, like, generator))
@@ -171,9 +169,7 @@ class PolarAngle(torch.autograd.Function):
     """Draw of the polar angle whose derivative with respect to the concentration is exact."""
 
     @staticmethod
-    def forward(
-        ctx: Any, kappa: Tensor, deficit: Tensor, m: int, generator: torch.Generator | None
-    ) -> Tensor:
+    def forward(ctx: Any, kappa: Tensor, deficit: Tensor, m: int, generator: torch.Generator | None) -> Tensor:
         """Draw; ``deficit`` is 1 - A(kappa), of the same shape."""
         angle = draw_angle(kappa, m, generator)
         ctx.save_for_backward(angle, kappa, deficit)

@@ -62,13 +62,9 @@ class VonMisesFisher:
             ) from error
         norm = torch.linalg.vector_norm(loc, dim=-1, keepdim=True)
         if not bool(((norm > 0) & torch.isfinite(norm)).all()):
-            raise InputError(
-                "loc must hold finite vectors other than zero: a mean direction needs a direction"
-            )
+            raise InputError("loc must hold finite vectors other than zero: a mean direction needs a direction")
         if not bool(((concentration >= 0) & torch.isfinite(concentration)).all()):
-            raise InputError(
-                "concentration must be finite and >= 0; map a network's output with softplus or exp"
-            )
+            raise InputError("concentration must be finite and >= 0; map a network's output with softplus or exp")
         self.loc: Tensor = (loc / norm).expand(*batch, loc.shape[-1])
         self.concentration: Tensor = concentration.expand(*batch, 1)
         self._partition: Partition = partition(self.concentration.squeeze(-1), loc.shape[-1])
@@ -157,15 +153,11 @@ def check_unit(z: Tensor, m: int) -> None:
     if z.ndim < 1 or z.shape[-1] != m:
         raise InputError(f"points must have shape (..., {m}); got {tuple(z.shape)}")
     if not bool((torch.linalg.vector_norm(z.detach(), dim=-1) - 1.0).abs().lt(1e-3).all()):
-        raise InputError(
-            "points must be unit vectors (the density lives on the sphere); divide them by their norm"
-        )
+        raise InputError("points must be unit vectors (the density lives on the sphere); divide them by their norm")
 
 
 def _same_precision(loc: Tensor, concentration: Tensor) -> tuple[Tensor, Tensor]:
     if not (loc.is_floating_point() and concentration.is_floating_point()):
-        raise InputError(
-            f"loc and concentration must be real tensors; got {loc.dtype} and {concentration.dtype}"
-        )
+        raise InputError(f"loc and concentration must be real tensors; got {loc.dtype} and {concentration.dtype}")
     dtype = torch.promote_types(torch.promote_types(loc.dtype, concentration.dtype), torch.float32)
     return loc.to(dtype), concentration.to(dtype)

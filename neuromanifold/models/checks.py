@@ -31,13 +31,13 @@ def check_settings(settings: dict[str, Any]) -> None:
 def check_data(activity: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:
     """Raise where activity (n, d) cannot carry the template, or groups do not fit it."""
     n, d = activity.shape
-    if n < MIN_SAMPLES:
-        raise NotEnoughDataError(f"n_samples={n} is too few to fit a manifold: at least {MIN_SAMPLES} are needed")
     if d < template.dim + 1:
         raise NotEnoughDataError(
             f"n_features={d}: a {template.dim}-dimensional manifold needs at least {template.dim + 1} units; record "
             "more units or take a template of lower dimension"
         )
+    if n < MIN_SAMPLES:
+        raise NotEnoughDataError(f"n_samples={n} is too few to fit a manifold: at least {MIN_SAMPLES} are needed")
     constant = np.flatnonzero(np.ptp(activity, axis=0) == 0)
     if len(constant):
         raise InputError(

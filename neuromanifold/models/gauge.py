@@ -17,6 +17,7 @@ import torch
 from scipy.interpolate import CubicSpline
 from torch import Tensor, nn
 
+from neuromanifold.geometry import Immersion, local_geometry
 from neuromanifold.manifolds import Grid, Manifold
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 
@@ -81,19 +82,13 @@ def _constant_speed(decoder: HarmonicDecoder) -> Gauged:
     template = decoder.template
     grid = template.grid(N_CURVE)
     theta = grid.angles[:, 0]
-    speed = _speed(decoder, theta).numpy()
+    geometry = local_geometry(Immersion(template, decoder), grid.points, on_points=True)
+    speed = torch.exp(geometry.log_volume).numpy()
     # Arc length integrates the speed's Fourier series exactly; its inverse is read off a periodic spline of theta - s.
     s = _antiderivative(speed) / speed.mean()
     shift = CubicSpline(np.append(s, 2 * math.pi), np.append(theta.numpy() - s, 0.0), bc_type="periodic")
     old = theta + torch.as_tensor(shift(theta.numpy()))
     return _written_in_harmonics(grid, template, decoder(template.embed(old[:, None])))
-
-
-def _speed(decoder: HarmonicDecoder, theta: Tensor) -> Tensor:
-    points = decoder.template.embed(theta[:, None])
-    tangent, _ = decoder.template.frame(points)
-    _, velocity = torch.func.jvp(decoder, (points,), (tangent[..., 0],))
-    return torch.linalg.vector_norm(velocity, dim=1)
 
 
 def _antiderivative(periodic: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from neuromanifold.models.expectation_maximisation import (
 from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
-from neuromanifold.models.harmonic_regression import Regression, fit_regression
+from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
 from neuromanifold.models.moments import BLOCK, Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
@@ -146,7 +146,9 @@ def _thinned_fit(
     moments: Moments, activity: Tensor, points: Tensor, groups: Tensor, basis: Basis
 ) -> tuple[Regression, float]:
     """Regression of samples at known points that counts the independent ones, and their autocorrelation time."""
-    first = fit_regression(moments, basis.harmonics.eigenvalues)
+    # Residuals need no choice of prior.
+    smooth = Prior(len(moments.gram), "power", 4.0)
+    first = fit_regression(moments, basis.harmonics.eigenvalues, prior=smooth)
     time = autocorrelation_time(activity - decoded(basis, first, points), groups)
     # No finer than the independent samples determine.
     n_independent = max(round(len(points) / time), 1)

@@ -1,11 +1,11 @@
 """The posterior of a decoder where the noise is too small for a grid: Gaussian about the nearest point of
 the manifold.
 
-    z* = argmin_z |x - f(z)|,   covariance beta (J^T J)^-1 in an orthonormal frame at z*,   J = df there in
-    whitened activity.
+    z* = argmin_z |x - f(z)|,   covariance beta (J^T J)^-1 in an orthonormal frame at z*,   J = df at z*,
 
-Laplace's method: right up to the square of noise over radius of curvature. The nearest points are reached
-from the means of a widened posterior on the grid by Gauss-Newton steps on the template.
+all in whitened activity. Laplace's method with the Fisher information: right to first order in noise over
+radius of curvature. The nearest points are reached from the means of a widened posterior on the grid by
+Gauss-Newton steps on the template.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ class NarrowPosterior:
     def _linearised(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Frame (n, m, k), whitened mean (n, d) and its Jacobian (n, d, k) in that frame."""
         tangent, _ = self.template.frame(z)
-        columns = [torch.func.jvp(self._white, (z,), (tangent[..., i],)) for i in range(self.template.dim)]
-        return tangent, columns[0][0], torch.stack([column for _, column in columns], dim=-1)
+        pairs = [torch.func.jvp(self._white, (z,), (tangent[..., i],)) for i in range(self.template.dim)]
+        return tangent, pairs[0][0], torch.stack([pair[1] for pair in pairs], dim=-1)
 
 
 def _information(jacobian: Tensor) -> Tensor:

@@ -93,9 +93,7 @@ def numbers(statistics: xr.Dataset) -> Iterator[Number]:
 
 def _caveats(analysis: AnalysisLike, template: str) -> Iterator[str]:
     if template == "undecided":
-        yield (
-            "No manifold was fitted: curvature of a template that the data do not show would mean nothing."
-        )
+        yield ("No manifold was fitted: curvature of a template that the data do not show would mean nothing.")
     profile = analysis.profile
     if profile is None:
         return

@@ -113,8 +113,7 @@ def _place(profile: xr.Dataset, point: int) -> str:
     step = math.pi / 12
     angles = [float(profile[name][point]) for name in ("angle_0", "angle_1") if name in profile.coords]
     return ", ".join(
-        f"{symbol} = {math_angle(step * round(angle / step))}"
-        for symbol, angle in zip("θφ", angles, strict=False)
+        f"{symbol} = {math_angle(step * round(angle / step))}" for symbol, angle in zip("θφ", angles, strict=False)
     )
 
 
@@ -129,8 +128,7 @@ def _against(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
     yield Picture(
         "curvature_against_variable",
         _figure(figures.curvature_against(against)),
-        f"Mean curvature in bins of {name}: median and quartiles over the samples in each bin, and their "
-        "number above.",
+        f"Mean curvature in bins of {name}: median and quartiles over the samples in each bin, and their number above.",
         f"Curve of curvature against {name}, between {low} and {high}, with quartiles and occupancy.",
     )
 

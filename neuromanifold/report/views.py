@@ -45,9 +45,7 @@ def tuning_view(activity: xr.DataArray, angle: xr.DataArray, n_bins: int = 36) -
     values = activity.transpose("time", "unit").to_numpy().astype(np.float64)
     x, period = angle.to_numpy().astype(np.float64), angle.attrs.get("period")
     if x.shape != values.shape[:1] or not np.isfinite(x).any():
-        raise InputError(
-            f"{angle.name or 'angle'} {x.shape} must give a known value for samples {values.shape[:1]}"
-        )
+        raise InputError(f"{angle.name or 'angle'} {x.shape} must give a known value for samples {values.shape[:1]}")
     low, high = _window(x, period)
     width = (high - low) / n_bins
     known = np.isfinite(x)
@@ -115,9 +113,7 @@ def latent_view(
     column = latent.isel({dim: angle for dim in latent.dims if dim != "time"})
     y, x = column.to_numpy().astype(np.float64), variable.to_numpy().astype(np.float64)
     if x.shape != y.shape:
-        raise InputError(
-            f"latent {y.shape} and {variable.name or 'variable'} {x.shape} must be of one length"
-        )
+        raise InputError(f"latent {y.shape} and {variable.name or 'variable'} {x.shape} must be of one length")
     known = np.isfinite(x) & np.isfinite(y)
     symbol = "latent angle" if column.ndim == latent.ndim else f"latent angle {'θφψ'[angle]}"
     turn = {} if period is None else {"period": period}

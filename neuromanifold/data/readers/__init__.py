@@ -153,7 +153,5 @@ def _with_variables(
     chosen = dataset.drop_vars([name for name in along if name not in (*names, "time", "interval")])
     chosen = chosen.reset_coords([name for name in names if name in chosen.coords])
     if isinstance(names, Mapping):
-        chosen = chosen.assign(
-            {name: chosen[name].assign_attrs(attrs or {}) for name, attrs in names.items()}
-        )
+        chosen = chosen.assign({name: chosen[name].assign_attrs(attrs or {}) for name, attrs in names.items()})
     return chosen

@@ -70,9 +70,7 @@ def _oriented(contents: Contents, entry: Entry, choice: Choice) -> npt.NDArray[A
     """The activity as (samples, units): images are flattened, and MATLAB's (units, samples) turned."""
     values = np.asarray(entry.read())
     if values.ndim < 2:
-        raise contents.error(
-            f"{entry.name!r} has shape {values.shape}; activity is a matrix of samples by units"
-        )
+        raise contents.error(f"{entry.name!r} has shape {values.shape}; activity is a matrix of samples by units")
     values = values.reshape(len(values), -1)
     lengths = {other.length for other in contents.entries if other.length and not other.dims}
     lengths |= {len(given) for given in (choice.time, choice.interval) if isinstance(given, np.ndarray)}
@@ -82,9 +80,7 @@ def _oriented(contents: Contents, entry: Entry, choice: Choice) -> npt.NDArray[A
         warn(f"{entry.name!r} {values.shape} is taken as (units, samples) and turned")
         return values.T
     if values.shape[0] < values.shape[1]:
-        warn(
-            f"{entry.name!r} is taken as {values.shape[0]} samples of {values.shape[1]} units: turn it if not"
-        )
+        warn(f"{entry.name!r} is taken as {values.shape[0]} samples of {values.shape[1]} units: turn it if not")
     return values
 
 
@@ -98,11 +94,7 @@ def _activity_attrs(entry: Entry) -> dict[str, Any]:
 def _unit_names(contents: Contents, entry: Entry, n_units: int) -> list[str] | None:
     if "columns" in entry.attrs:
         return list(entry.attrs["columns"])
-    labels = [
-        e
-        for e in contents.entries
-        if len(entry.dims) == 2 and e.name == entry.dims[1] and e.length == n_units
-    ]
+    labels = [e for e in contents.entries if len(entry.dims) == 2 and e.name == entry.dims[1] and e.length == n_units]
     return [str(name) for name in labels[0].read()] if labels else None
 
 
@@ -113,9 +105,7 @@ def _inside(recording: xr.Dataset, epochs: FloatArray) -> xr.Dataset:
     for i, (start, stop) in enumerate(epochs):
         owner[(times >= start) & (times < stop)] = i
     if (owner < 0).all():
-        raise InputError(
-            f"no sample lies in the given intervals; time runs from {times[0]:.6g} to {times[-1]:.6g} s"
-        )
+        raise InputError(f"no sample lies in the given intervals; time runs from {times[0]:.6g} to {times[-1]:.6g} s")
     kept = recording.assign_coords(interval=("time", owner)).isel(time=np.flatnonzero(owner >= 0))
     return check(kept)
 
@@ -133,12 +123,8 @@ def _chosen(contents: Contents, activity: Entry, choice: Choice, n: int) -> list
     if choice.variables is not None:
         names = [choice.variables] if isinstance(choice.variables, str) else list(choice.variables)
         return [contents.named(name, "task variable") for name in names]
-    found = [
-        entry for entry in contents.of_role("task variable") if entry is not activity and n in entry.shape
-    ]
-    return [
-        entry for entry in found if not entry.dims or not activity.dims or entry.dims[0] == activity.dims[0]
-    ]
+    found = [entry for entry in contents.of_role("task variable") if entry is not activity and n in entry.shape]
+    return [entry for entry in found if not entry.dims or not activity.dims or entry.dims[0] == activity.dims[0]]
 
 
 def _columns(entry: Entry, values: npt.NDArray[Any], n: int, choice: Choice) -> dict[str, xr.DataArray]:
@@ -153,8 +139,7 @@ def _columns(entry: Entry, values: npt.NDArray[Any], n: int, choice: Choice) -> 
     names = list(entry.attrs.get("columns", names))
     attrs = {**({"units": units} if units else {}), **stated}
     return {
-        name: xr.DataArray(column, dims=("time",), attrs=attrs)
-        for name, column in zip(names, matrix.T, strict=True)
+        name: xr.DataArray(column, dims=("time",), attrs=attrs) for name, column in zip(names, matrix.T, strict=True)
     }
 
 
@@ -166,13 +151,9 @@ def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
     epochs, labels = interval_of(contents, choice, -1)
     if labels is not None:
         raise contents.error("for spike times, interval is rows of (start, stop) in seconds")
-    binned = bin_spikes(
-        [np.asarray(train, dtype=np.float64) * scale for train in trains], choice.bin_size, epochs
-    )
+    binned = bin_spikes([np.asarray(train, dtype=np.float64) * scale for train in trains], choice.bin_size, epochs)
     names = entry.attrs.get("units")
-    activity = xr.DataArray(
-        binned.counts, dims=("time", "unit"), attrs={"kind": "counts", "units": "spikes/bin"}
-    )
+    activity = xr.DataArray(binned.counts, dims=("time", "unit"), attrs={"kind": "counts", "units": "spikes/bin"})
     return as_recording(
         activity.assign_coords(unit=[str(name) for name in names or range(len(trains))]),
         _aligned_variables(contents, entry, choice, binned.times),

@@ -64,9 +64,7 @@ def _seconds(entry: Entry) -> float:
     return value
 
 
-def interval_of(
-    contents: Contents, choice: Choice, n: int
-) -> tuple[FloatArray | None, npt.NDArray[Any] | None]:
+def interval_of(contents: Contents, choice: Choice, n: int) -> tuple[FloatArray | None, npt.NDArray[Any] | None]:
     """Epochs (q, 2) to keep, or the label of each sample."""
     given = choice.interval
     if isinstance(given, str):
@@ -79,22 +77,16 @@ def interval_of(
     found = [np.ravel(entry.read()) for entry in contents.of_role("interval") if entry.length == n]
     if not found:
         return None, None
-    labels = (
-        found[0] if len(found) == 1 else np.unique(np.stack(found), axis=1, return_inverse=True)[1].ravel()
-    )
+    labels = found[0] if len(found) == 1 else np.unique(np.stack(found), axis=1, return_inverse=True)[1].ravel()
     return None, labels
 
 
-def spike_scale(
-    contents: Contents, entry: Entry, trains: Sequence[npt.NDArray[Any]], choice: Choice
-) -> float:
+def spike_scale(contents: Contents, entry: Entry, trains: Sequence[npt.NDArray[Any]], choice: Choice) -> float:
     """Seconds in one unit of the spike times: as given, by the rate of sample numbers, or by name."""
     if choice.time_scale is not None:
         return float(choice.time_scale)
     suffix = entry.name.rsplit("_", 1)[-1]
-    rates = [
-        rate for rate in contents.of_role("sampling rate") if rate.name.lower().startswith(("spk", "spike"))
-    ]
+    rates = [rate for rate in contents.of_role("sampling rate") if rate.name.lower().startswith(("spk", "spike"))]
     if all(train.dtype.kind in "iu" for train in trains) and rates:
         rate = _seconds(rates[0])
         warn(f"{entry.name!r} are whole numbers: taken as samples at {rates[0].name} = {rate:.6g} Hz")
@@ -105,9 +97,7 @@ def spike_scale(
 def behaviour_clock(contents: Contents, entry: Entry, choice: Choice) -> FloatArray:
     clock = find_clock(contents, entry, choice)
     if clock is None:
-        raise contents.error(
-            f"nothing says when {entry.name!r} was sampled: name its time stamps with time=..."
-        )
+        raise contents.error(f"nothing says when {entry.name!r} was sampled: name its time stamps with time=...")
     return clock
 
 

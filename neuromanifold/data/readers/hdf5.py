@@ -73,9 +73,7 @@ def refuse_outside_links(path: Path) -> None:
                 if item.external or item.is_virtual:
                     raise Malformed(f"{where!r} keeps its values in another file: refused")
                 stored = item.id.get_storage_size()
-                guard_expansion(
-                    f"{path}: {where!r}", item.size * item.dtype.itemsize if item.size else 0, stored
-                )
+                guard_expansion(f"{path}: {where!r}", item.size * item.dtype.itemsize if item.size else 0, stored)
 
 
 def _links(group: h5py.Group, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:

@@ -174,11 +174,7 @@ def _sparse(elements: _Elements, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """A sparse matrix, filled in."""
     rows, starts, values = elements.numbers(), elements.numbers(), elements.numbers()
     n = int(starts[-1]) if len(starts) == shape[1] + 1 else -1
-    if (
-        len(shape) != 2
-        or not 0 <= n <= min(len(rows), len(values))
-        or (np.diff(starts.astype(int)) < 0).any()
-    ):
+    if len(shape) != 2 or not 0 <= n <= min(len(rows), len(values)) or (np.diff(starts.astype(int)) < 0).any():
         raise Malformed(f"a sparse matrix of shape {shape} has impossible indices")
     guard_expansion("a sparse matrix", shape[0] * shape[1] * 8, 8 * n)
     dense = np.zeros(shape)

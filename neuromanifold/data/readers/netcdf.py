@@ -54,15 +54,11 @@ def _entry(name: str, variable: Any) -> Entry:
         dims = ("time", *(dim for dim in dims if dim != "time"))
         variable = variable.transpose(*dims)
     dtype = "<U1" if variable.dtype == object else variable.dtype.str
-    return Entry(
-        name, variable.shape, dtype, lambda: _values(variable), dims=dims, attrs=dict(variable.attrs)
-    )
+    return Entry(name, variable.shape, dtype, lambda: _values(variable), dims=dims, attrs=dict(variable.attrs))
 
 
 def _values(variable: Any) -> npt.NDArray[Any]:
     values = variable.to_numpy()
     return (
-        np.array([str(value) for value in values.ravel()]).reshape(values.shape)
-        if values.dtype == object
-        else values
+        np.array([str(value) for value in values.ravel()]).reshape(values.shape) if values.dtype == object else values
     )

@@ -46,9 +46,7 @@ def _entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry
         return Entry(name, tuple(shape), "V", partial(_refuse_objects, path, name))
     expected = header + int(np.prod(shape, dtype=object)) * dtype.itemsize
     if expected != info.file_size:
-        raise Malformed(
-            f"{name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}"
-        )
+        raise Malformed(f"{name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}")
     return Entry(name, tuple(shape), dtype.str, partial(_read, path, name))
 
 

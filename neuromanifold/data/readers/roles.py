@@ -54,9 +54,7 @@ class Listing:
         table = [header, *self.rows]
         widths = {key: max(len(row[key]) for row in table) for key in header}
         lines = ["  ".join(row[key].ljust(widths[key]) for key in header).rstrip() for row in table]
-        return "\n".join(
-            [f"{self.source} holds:", *(f"  {line}" for line in lines), f"Load it with: {self.call}"]
-        )
+        return "\n".join([f"{self.source} holds:", *(f"  {line}" for line in lines), f"Load it with: {self.call}"])
 
 
 def role_of(entry: Entry) -> str:
@@ -74,11 +72,7 @@ def role_of(entry: Entry) -> str:
     if len(entry.shape) < 2 or not entry.is_numeric or min(entry.shape) < 1:
         return "other"
     few = entry.shape[-1] <= _MAX_BEHAVIOUR_COLUMNS and len(entry.shape) == 2
-    if (
-        few
-        and last != "activity"
-        and (units_of_name(last.rstrip("*_")) or _BEHAVIOUR.search(last.rstrip("*")))
-    ):
+    if few and last != "activity" and (units_of_name(last.rstrip("*_")) or _BEHAVIOUR.search(last.rstrip("*"))):
         return "task variable"
     return "activity"
 

@@ -31,9 +31,7 @@ class Binned(NamedTuple):
     interval: IntArray
 
 
-def bin_spikes(
-    trains: Sequence[npt.NDArray[Any]], bin_size: float, epochs: npt.NDArray[Any] | None = None
-) -> Binned:
+def bin_spikes(trains: Sequence[npt.NDArray[Any]], bin_size: float, epochs: npt.NDArray[Any] | None = None) -> Binned:
     """Counts of spike trains (seconds) in bins, over ``epochs`` (q, 2) or from the first to the last spike.
 
     Raises
@@ -72,24 +70,15 @@ def _span(trains: Sequence[npt.NDArray[Any]], bin_size: float) -> FloatArray:
 
 def _checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
     spans = np.atleast_2d(np.asarray(epochs, dtype=np.float64))
-    if (
-        spans.ndim != 2
-        or spans.shape[1] != 2
-        or not np.isfinite(spans).all()
-        or (spans[:, 1] <= spans[:, 0]).any()
-    ):
-        raise InputError(
-            f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}"
-        )
+    if spans.ndim != 2 or spans.shape[1] != 2 or not np.isfinite(spans).all() or (spans[:, 1] <= spans[:, 0]).any():
+        raise InputError(f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}")
     spans = spans[np.argsort(spans[:, 0])]
     if (spans[1:, 0] < spans[:-1, 1]).any():
         raise InputError("epochs overlap: each bin can belong to one only")
     return spans
 
 
-def _counts(
-    trains: Sequence[npt.NDArray[Any]], start: float, n_bins: int, bin_size: float
-) -> npt.NDArray[Any]:
+def _counts(trains: Sequence[npt.NDArray[Any]], start: float, n_bins: int, bin_size: float) -> npt.NDArray[Any]:
     counts = np.zeros((n_bins, len(trains)), dtype=np.int64)
     for unit, train in enumerate(trains):
         bins = np.floor((np.asarray(train, dtype=np.float64) - start) / bin_size).astype(np.int64)
@@ -98,9 +87,7 @@ def _counts(
     return counts.astype(np.uint16) if largest < 2**16 else counts
 
 
-def align(
-    values: npt.NDArray[Any], clock: npt.NDArray[Any], centres: FloatArray, period: float | None
-) -> FloatArray:
+def align(values: npt.NDArray[Any], clock: npt.NDArray[Any], centres: FloatArray, period: float | None) -> FloatArray:
     """Values (q,) sampled at ``clock`` (q,), interpolated to ``centres`` (n,); circular with a ``period``."""
     known = np.isfinite(values.astype(np.float64)) & np.isfinite(clock)
     if known.sum() < 2:
@@ -115,9 +102,7 @@ def align(
     return np.where(far, np.nan, _interpolated(samples, times, centres, period))
 
 
-def _interpolated(
-    samples: FloatArray, times: FloatArray, centres: FloatArray, period: float | None
-) -> FloatArray:
+def _interpolated(samples: FloatArray, times: FloatArray, centres: FloatArray, period: float | None) -> FloatArray:
     if period is None:
         return np.interp(centres, times, samples)
     phase = 2 * np.pi * samples / period

@@ -12,9 +12,7 @@ __all__ = ["curvature_against"]
 
 
 @drawn
-def curvature_against(
-    against: xr.Dataset, variable: str = "mean_curvature_norm", ax: Axes | None = None
-) -> Axes:
+def curvature_against(against: xr.Dataset, variable: str = "mean_curvature_norm", ax: Axes | None = None) -> Axes:
     """A scalar of the profile along the bins of a task variable, with the occupancy above.
 
     Parameters

@@ -63,13 +63,9 @@ def barcode(bars: xr.Dataset, degree: int, ax: Axes, end: float | None = None) -
         for b, d, strong in zip(birth, death, significant, strict=True):
             if np.isfinite(limit):
                 ax.barh(row, limit, left=b, height=0.9, color=_BAND, linewidth=0)
-            ax.barh(
-                row, min(d, end) - b, left=b, height=0.5, color=HIGHLIGHT if strong else ACCENT, linewidth=0
-            )
+            ax.barh(row, min(d, end) - b, left=b, height=0.5, color=HIGHLIGHT if strong else ACCENT, linewidth=0)
             if not np.isfinite(d):
-                ax.plot(
-                    end, row, marker=">", color=HIGHLIGHT if strong else ACCENT, markersize=4, clip_on=False
-                )
+                ax.plot(end, row, marker=">", color=HIGHLIGHT if strong else ACCENT, markersize=4, clip_on=False)
             row += 1
         row += 1
     ax.set_ylim(row - 1.0, -1.0)

@@ -36,9 +36,7 @@ def latent_against(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     x, y = variable.to_numpy()[known], latent.to_numpy()[known]
     window = [_window(x, variable.attrs), _window(y, latent.attrs)]
     cells = int(np.clip(math.sqrt(x.size), _FEWEST, _MOST))
-    *_, mesh = ax.hist2d(
-        x, y, bins=cells, range=window, cmap=DENSITY_MAP, norm=LogNorm(vmin=0.3), rasterized=True
-    )
+    *_, mesh = ax.hist2d(x, y, bins=cells, range=window, cmap=DENSITY_MAP, norm=LogNorm(vmin=0.3), rasterized=True)
     for axis, data in ((ax.xaxis, variable), (ax.yaxis, latent)):
         angle_axis(axis, data.attrs.get("units", ""), data.attrs.get("period"))
     name = variable.attrs.get("long_name", "task variable")

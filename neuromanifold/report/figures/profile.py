@@ -37,9 +37,7 @@ _NAMES = {
 
 
 @drawn
-def curvature_profile(
-    profile: xr.Dataset, variable: str = "mean_curvature_norm", ax: Axes | None = None
-) -> Axes:
+def curvature_profile(profile: xr.Dataset, variable: str = "mean_curvature_norm", ax: Axes | None = None) -> Axes:
     """A scalar of the profile over the template.
 
     Parameters
@@ -55,11 +53,7 @@ def curvature_profile(
     if "angle_1" not in profile.coords:
         return _curve(profile, variable, new_axes() if ax is None else ax)
     sphere = profile.attrs.get("template") == "sphere"
-    ax = (
-        new_axes(height=3.1 if sphere else None, projection="mollweide" if sphere else None)
-        if ax is None
-        else ax
-    )
+    ax = new_axes(height=3.1 if sphere else None, projection="mollweide" if sphere else None) if ax is None else ax
     mesh = _sphere(profile, variable, ax) if sphere else _square(profile, variable, ax)
     ax.set_title(_title(profile, variable), pad=18 if sphere else None)
     ax.figure.colorbar(
@@ -116,9 +110,7 @@ def _sphere(profile: xr.Dataset, variable: str, ax: Axes) -> QuadMesh:
         fontsize=8.5,
         path_effects=outline,
     )
-    ax.set_yticks(
-        [math.pi / 2, math.pi / 4, 0, -math.pi / 4, -math.pi / 2], ["θ = 0", "π/4", "π/2", "3π/4", "π"]
-    )
+    ax.set_yticks([math.pi / 2, math.pi / 4, 0, -math.pi / 4, -math.pi / 2], ["θ = 0", "π/4", "π/2", "3π/4", "π"])
     ax.grid(color="white", linewidth=0.4, alpha=0.6)
     return mesh
 

@@ -32,9 +32,7 @@ def tuning(view: xr.Dataset, ax: Axes | None = None) -> Axes:
     n_units = ordered.sizes["unit"]
     width = float(bins[1] - bins[0])
     edges = np.append(bins.to_numpy() - 0.5 * width, bins.to_numpy()[-1] + 0.5 * width)
-    mesh = ax.pcolormesh(
-        edges, np.arange(n_units + 1) - 0.5, values.to_numpy(), cmap=CURVATURE_MAP, rasterized=True
-    )
+    mesh = ax.pcolormesh(edges, np.arange(n_units + 1) - 0.5, values.to_numpy(), cmap=CURVATURE_MAP, rasterized=True)
     ax.set_ylim(n_units - 0.5, -0.5)
     if n_units <= _MOST_NAMES:
         ax.set_yticks(range(n_units), [plain(name, 12) for name in ordered["unit"].to_numpy()])
