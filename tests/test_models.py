@@ -38,7 +38,7 @@ def labels_of(rec: xr.Dataset, shape: str) -> np.ndarray:
 
 
 def error_of(model: nm.TopologicalVAE, rec: xr.Dataset) -> float:
-    """Error of |H|: at equal coordinates where labels are the gauge, else at the learned points nearest to true ones."""
+    """Error of |H|: at equal coordinates where labels are the gauge, else at the learned points nearest to the true."""
     truth = immersion_profile(nm.synthetic.immersion_of(rec))
     if model.gauge_ == "task coordinates":
         found = immersion_profile(model.immersion_)["mean_curvature_norm"].to_numpy()
