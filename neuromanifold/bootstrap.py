@@ -15,28 +15,27 @@ import torch
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import numpy_generator
 from neuromanifold._typing import ArrayLike, IntArray, RandomState
-from neuromanifold.geometry import Immersion
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
 from neuromanifold.models.generative import PosteriorMoments
 from neuromanifold.models.harmonic_regression import fit_regression
 from neuromanifold.models.labels import check_labels
 from neuromanifold.models.moments import Moments
 
-__all__ = ["bootstrap_immersions", "time_blocks"]
+__all__ = ["bootstrap_decoders", "time_blocks"]
 
 N_BLOCKS = 50
 MIN_BLOCKS = 5
 
 
-def bootstrap_immersions(
+def bootstrap_decoders(
     model: TopologicalVAE,
     X: ArrayLike,
     y: ArrayLike | None,
     groups: ArrayLike | None,
     n_bootstrap: int,
     random_state: RandomState,
-) -> Iterator[Immersion]:
-    """``n_bootstrap`` refitted immersions, in the coordinates of the fitted model."""
+) -> Iterator[HarmonicDecoder]:
+    """``n_bootstrap`` refitted decoders, in the coordinates of the fitted model."""
     activity = torch.as_tensor(np.asarray(X, dtype=np.float64))
     if activity.ndim != 2 or activity.shape[1] != model.n_features_in_:
         raise InputError(f"X must have shape (n, {model.n_features_in_}), as in the fit; got {tuple(activity.shape)}")
@@ -54,7 +53,7 @@ def bootstrap_immersions(
         refit = fit_regression(_total(moments, counts).thinned(thinning), moments_of.eigenvalues, prior=whole.prior)
         weight = model.decoder_.weight.clone()
         weight[: len(refit.weight)] += refit.weight - whole.weight
-        yield Immersion(model.template_, HarmonicDecoder(model.template_, model.decoder_.order, weight))
+        yield HarmonicDecoder(model.template_, model.decoder_.order, weight)
 
 
 def time_blocks(n_samples: int, groups: ArrayLike | None, n_blocks: int = N_BLOCKS) -> IntArray:

@@ -15,13 +15,17 @@ import numpy as np
 import torch
 import xarray as xr
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
-from neuromanifold.bootstrap import bootstrap_immersions
+from neuromanifold.bootstrap import bootstrap_decoders
 from neuromanifold.geometry import Immersion, LocalGeometry, local_geometry
+from neuromanifold.geometry.derivatives import TaylorJet, over_points
+from neuromanifold.geometry.extrinsic import gauss_scalar
+from neuromanifold.geometry.forms import SecondForm
 from neuromanifold.manifolds import Grid, Manifold
-from neuromanifold.models import TopologicalVAE
+from neuromanifold.models import HarmonicDecoder, TopologicalVAE
 
 __all__ = ["curvature_error", "curvature_profile", "immersion_profile"]
 
@@ -90,16 +94,15 @@ def curvature_profile(
     profile = immersion_profile(model.immersion_, n_points)
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
     if n_bootstrap and X is not None:
-        refits = bootstrap_immersions(model, X, y, groups, n_bootstrap, random_state)
-        replicates = [immersion_profile(f, n_points) for f in refits]
-        profile = _with_band(profile, replicates, level)
+        weights = [f.weight for f in bootstrap_decoders(model, X, y, groups, n_bootstrap, random_state)]
+        profile = _with_band(profile, _replicates(model.decoder_, weights, n_points), level)
     return profile
 
 
 def immersion_profile(immersion: Immersion, n_points: int | None = None) -> xr.Dataset:
     """Geometry of any immersion of a template over the template's grid; see :func:`curvature_profile`."""
     template = immersion.template
-    grid = template.grid(n_points or N_POINTS.get(template.dim, 4096))
+    grid = _grid(template, n_points)
     geometry = local_geometry(immersion, grid.points, on_points=True)
     volume = (grid.weights * torch.exp(geometry.log_volume)).numpy()
     scale = length_scale(float(volume.sum()), template.dim)
@@ -119,6 +122,10 @@ def immersion_profile(immersion: Immersion, n_points: int | None = None) -> xr.D
         coords=_coords(template, grid, volume),
         attrs=_global(template, grid, geometry, volume),
     )
+
+
+def _grid(template: Manifold, n_points: int | None) -> Grid:
+    return template.grid(n_points or N_POINTS.get(template.dim, 4096))
 
 
 def curvature_error(estimated: ArrayLike, true: ArrayLike, area: ArrayLike) -> float:
@@ -177,12 +184,40 @@ def _global(template: Manifold, grid: Grid, geometry: LocalGeometry, volume: Flo
     return attrs
 
 
-def _with_band(profile: xr.Dataset, replicates: list[xr.Dataset], level: float) -> xr.Dataset:
+def _replicates(decoder: HarmonicDecoder, weights: list[Tensor], n_points: int | None) -> dict[str, FloatArray]:
+    """Each quantity (n_replicates, n) of decoders that share their harmonics, which are differentiated once."""
+    template = decoder.template
+    grid = _grid(template, n_points)
+
+    def formula(jet: TaylorJet) -> tuple[Tensor, ...]:
+        found = [_quantities(jet, weight) for weight in weights]
+        return tuple(torch.stack(values, dim=1) for values in zip(*found, strict=True))
+
+    columns = over_points(Immersion(template, decoder.harmonics), grid.points, formula, frame=True, on_points=True)
+    norm, scalar, log_volume = (column.mT.numpy() for column in columns)
+    volumes = np.exp(log_volume) @ grid.weights.numpy()
+    scales = np.array([length_scale(float(volume), template.dim) for volume in volumes])
+    return {
+        "mean_curvature_norm": norm,
+        "dimensionless_mean_curvature": norm * scales[:, None],
+        "scalar_curvature": scalar,
+        "log_volume": log_volume,
+    }
+
+
+def _quantities(jet: TaylorJet, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``|H|``, S and the log volume (n,) of the decoder with these weights (p, d), from the harmonics' jet."""
+    first = torch.einsum("npi,pd->ndi", jet.first, weight)
+    second = torch.einsum("npij,pd->ndij", jet.second, weight)
+    form = SecondForm.of(TaylorJet(jet.value @ weight, first, second, jet.eps))
+    return torch.linalg.vector_norm(form.mean_curvature, dim=-1), gauss_scalar(form.gram), form.first.log_volume
+
+
+def _with_band(profile: xr.Dataset, replicates: dict[str, FloatArray], level: float) -> xr.Dataset:
     tail = (1 - level) / 2
-    for name in QUANTITIES:
-        values = np.stack([replicate[name].to_numpy() for replicate in replicates])
+    for name, values in replicates.items():
         for suffix, quantile in (("lower", tail), ("upper", 1 - tail)):
             attrs = _attrs(name) | {"long_name": f"{QUANTITIES[name][0]}, {suffix} end of the band"}
             profile[f"{name}_{suffix}"] = ("point", np.nanquantile(values, quantile, axis=0), attrs)
-    profile.attrs |= {"level": level, "n_bootstrap": len(replicates)}
+    profile.attrs |= {"level": level, "n_bootstrap": len(replicates["log_volume"])}
     return profile

@@ -1,0 +1,251 @@
+"""Profiles, bands and statistics: closed forms, the schema, what the bands hold, alignment with a task variable."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from sklearn.exceptions import NotFittedError
+
+import neuromanifold as nm
+from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold.bootstrap import bootstrap_decoders, time_blocks
+from neuromanifold.geometry import Immersion
+from neuromanifold.manifolds import Sphere, resolve
+from neuromanifold.profile import QUANTITIES, curvature_error, curvature_profile, immersion_profile, length_scale
+from neuromanifold.statistics import (
+    angular_error,
+    best_rotation,
+    curvature_against,
+    held_out_points,
+    summary,
+)
+
+FAST = {"max_epochs": 1, "device": "cpu", "random_state": 0}
+
+
+@cache
+def noisy_circle(labelled: bool) -> tuple[xr.Dataset, nm.TopologicalVAE]:
+    rec = nm.synthetic.circle(n_times=600, n_units=6, noise_var=0.005, random_state=0)
+    y = rec["angle"].to_numpy() if labelled else None
+    return rec, nm.TopologicalVAE(**FAST).fit(rec["activity"].to_numpy(), y)
+
+
+@cache
+def surface(shape: str) -> nm.TopologicalVAE:
+    rec = getattr(nm.synthetic, shape)(n_times=900, noise_var=0.01, random_state=0)
+    names = {"sphere": ("colatitude", "longitude"), "torus": ("angle_0", "angle_1")}[shape]
+    return nm.TopologicalVAE(shape, **FAST).fit(
+        rec["activity"].to_numpy(), np.stack([rec[name].to_numpy() for name in names], axis=1)
+    )
+
+
+def ring_torus(z: torch.Tensor) -> torch.Tensor:
+    rho = 2 + z[:, 0]
+    return torch.stack([rho * z[:, 2], rho * z[:, 3], z[:, 1]], dim=1)
+
+
+ROUND = (
+    ("circle", lambda z: 2.5 * z, 0.4, 0.0, 5 * math.pi),
+    ("sphere", lambda z: 2.5 * z, 0.4, 0.32, 25 * math.pi),
+)
+
+
+@pytest.mark.parametrize(("name", "decoder", "mean", "scalar", "volume"), ROUND, ids=["circle", "sphere"])
+def test_round_manifolds_have_constant_profiles(name, decoder, mean: float, scalar: float, volume: float) -> None:
+    profile = immersion_profile(Immersion(resolve(name), decoder))
+    np.testing.assert_allclose(profile["mean_curvature_norm"], mean, rtol=1e-10)
+    np.testing.assert_allclose(profile["dimensionless_mean_curvature"], 1, rtol=1e-10)
+    np.testing.assert_allclose(profile["scalar_curvature"], scalar, atol=1e-10)
+    assert profile.attrs["volume"] == pytest.approx(volume)
+    assert profile.attrs["valid_share"] == 1
+
+
+def test_ring_torus_in_closed_form() -> None:
+    profile = immersion_profile(Immersion(resolve("torus"), ring_torus))
+    theta = profile["angle_0"].to_numpy()
+    rho = 2 + np.cos(theta)
+    np.testing.assert_allclose(profile["mean_curvature_norm"], np.abs(2 + 2 * np.cos(theta)) / (2 * rho), atol=1e-10)
+    np.testing.assert_allclose(profile["scalar_curvature"], 2 * np.cos(theta) / rho, atol=1e-10)
+    np.testing.assert_allclose(profile["log_volume"], np.log(rho), atol=1e-10)
+    assert profile.attrs["volume"] == pytest.approx(8 * math.pi**2)
+    assert abs(profile.attrs["gauss_bonnet_residual"]) < 1e-10
+
+
+@pytest.mark.parametrize("shape", ["sphere", "torus"])
+def test_fitted_surfaces_keep_gauss_bonnet(shape: str) -> None:
+    assert abs(immersion_profile(surface(shape).immersion_).attrs["gauss_bonnet_residual"]) < 1e-3
+
+
+def test_schema_of_a_profile() -> None:
+    rec, model = noisy_circle(True)
+    profile = curvature_profile(model, rec["activity"], rec["angle"], n_bootstrap=20, random_state=0)
+    assert dict(profile.sizes) == {"point": 360, "unit": 6}
+    assert profile["angle_0"].attrs["units"] == "radian"
+    assert float(profile["area"].sum()) == pytest.approx(1)
+    assert profile["valid"].dtype == bool
+    for name in QUANTITIES:
+        for variable in (name, f"{name}_lower", f"{name}_upper"):
+            assert profile[variable].dims == ("point",)
+            assert {"units", "long_name", "convention"} <= set(profile[variable].attrs)
+    expected = {"template": "circle", "gauge": "task coordinates", "level": 0.9, "n_bootstrap": 20, "seed": "0"}
+    assert expected.items() <= profile.attrs.items()
+    assert set(curvature_profile(model).data_vars) == {*QUANTITIES, "position", "valid"}
+    assert curvature_profile(model, n_points=50).sizes["point"] == 50
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_bands_hold_the_estimate_and_much_of_the_truth(labelled: bool) -> None:
+    """Refits of a decoder in its gauge were a little smoother than it, and their band lay beside it."""
+    rec, model = noisy_circle(labelled)
+    y = rec["angle"] if labelled else None
+    profile = curvature_profile(model, rec["activity"], y, n_bootstrap=40, random_state=0)
+    low, high = profile["mean_curvature_norm_lower"], profile["mean_curvature_norm_upper"]
+    inside = (low <= profile["mean_curvature_norm"]) & (profile["mean_curvature_norm"] <= high)
+    assert float(inside.mean()) > 0.95
+    narrow = curvature_profile(model, rec["activity"], y, n_bootstrap=40, level=0.5, random_state=0)
+    assert float((narrow["mean_curvature_norm_upper"] - narrow["mean_curvature_norm_lower"]).mean()) < float(
+        (high - low).mean()
+    )
+    if labelled:
+        truth = immersion_profile(nm.synthetic.immersion_of(rec))["mean_curvature_norm"]
+        assert float(((low <= truth) & (truth <= high)).mean()) > 0.5
+
+
+def test_bands_are_quantiles_of_whole_profiles() -> None:
+    rec, model = noisy_circle(True)
+    x, y = rec["activity"].to_numpy(), rec["angle"].to_numpy()
+    profile = curvature_profile(model, x, y, n_bootstrap=3, level=0.5, random_state=0)
+    replicates = [immersion_profile(Immersion(model.template_, f)) for f in bootstrap_decoders(model, x, y, None, 3, 0)]
+    for name in QUANTITIES:
+        expected = np.quantile([replicate[name] for replicate in replicates], [0.25, 0.75], axis=0)
+        np.testing.assert_allclose(profile[f"{name}_lower"], expected[0], rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(profile[f"{name}_upper"], expected[1], rtol=1e-8, atol=1e-10)
+
+
+def test_bands_are_reproducible_and_stay_with_the_offset() -> None:
+    rec, model = noisy_circle(True)
+    x, y = rec["activity"].to_numpy(), rec["angle"].to_numpy()
+    first, second = (next(iter(bootstrap_decoders(model, x, y, None, 1, 3))) for _ in range(2))
+    angles = torch.linspace(0, 6, 20, dtype=torch.float64)[:, None]
+    first, second = (Immersion(model.template_, decoder) for decoder in (first, second))
+    np.testing.assert_array_equal(first(angles), second(angles))
+    assert float((first(angles) - model.immersion_(angles)).abs().max()) < 0.2
+
+
+def test_blocks_cross_no_border() -> None:
+    groups = np.repeat([0, 1, 0], [40, 25, 35])
+    blocks = time_blocks(100, groups, n_blocks=10)
+    assert blocks.shape == (100,)
+    assert (np.diff(blocks) >= 0).all()
+    for block in np.unique(blocks):
+        assert len(np.unique(groups[blocks == block])) == 1
+    assert 0 < blocks[-1] + 1 <= 10 + 2
+    assert len(np.unique(time_blocks(1000, None))) == 50
+
+
+def test_error_of_a_profile_in_closed_form() -> None:
+    true, area = np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.0, 2.0])
+    assert curvature_error(true, true, area) == 0
+    assert curvature_error(0 * true, true, area) == 1
+    assert curvature_error(2 * true, true, area) == pytest.approx(0.2)
+    assert curvature_error(true, 2 * true, 7 * area) == pytest.approx(0.2)
+    assert curvature_error([1.0, 0.0], [0.0, 1.0], [1.0, 3.0]) == pytest.approx(1)
+    assert curvature_error([0.0], [0.0], [1.0]) == 0
+    with pytest.raises(InputError, match="one shape"):
+        curvature_error([1.0], [1.0, 2.0], [1.0])
+    with pytest.raises(InputError, match="finite"):
+        curvature_error([math.nan], [1.0], [1.0])
+
+
+def test_length_scale_is_the_radius_of_the_round_one() -> None:
+    for n in (1, 2, 3):
+        assert length_scale(Sphere(n).volume * 2.5**n, n) == pytest.approx(2.5)
+
+
+def test_requests_that_cannot_be_met_are_named() -> None:
+    rec, model = noisy_circle(True)
+    x = rec["activity"].to_numpy()
+    with pytest.raises(InputError, match="give X"):
+        curvature_profile(model, n_bootstrap=5)
+    with pytest.raises(InputError, match="n_bootstrap"):
+        curvature_profile(model, x, n_bootstrap=-1)
+    with pytest.raises(InputError, match="level"):
+        curvature_profile(model, level=1.5)
+    with pytest.raises(InputError, match=r"shape \(n, 6\)"):
+        curvature_profile(model, x[:, :3], n_bootstrap=2)
+    with pytest.raises(InputError, match="groups"):
+        curvature_profile(model, x, groups=np.zeros(3), n_bootstrap=2)
+    with pytest.raises(NotEnoughDataError, match="too few"):
+        curvature_profile(model, x[:5], n_bootstrap=2)
+    with pytest.raises(NotFittedError):
+        curvature_profile(nm.TopologicalVAE())
+
+
+@pytest.mark.parametrize(("sign", "offset"), [(1, 0.3), (-1, 2.0), (1, -3.0)])
+def test_best_rotation_finds_rotation_and_reflection(sign: int, offset: float) -> None:
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 7000)
+    target = np.mod(sign * angle + offset + 0.1 * rng.standard_normal(7000), 2 * np.pi)
+    target[::3] = np.nan
+    aligned, error = best_rotation(angle, target)
+    known = np.isfinite(target)
+    assert error == np.median(angular_error(aligned[known], target[known]))
+    assert error == pytest.approx(0.1 * 0.6745, rel=0.05)
+    assert np.median(angular_error(aligned, np.mod(sign * angle + offset, 2 * np.pi))) < np.deg2rad(1)
+    with pytest.raises(InputError, match="no target"):
+        best_rotation(angle, np.full(7000, np.nan))
+
+
+def test_angular_error_is_the_short_way_round() -> None:
+    np.testing.assert_allclose(angular_error(np.array([0.1, 3.0, 0.0]), np.array([6.2, -3.0, np.pi])), [
+        0.1 + 2 * np.pi - 6.2, 2 * np.pi - 6.0, np.pi,
+    ])  # fmt: skip
+
+
+def test_held_out_points_come_from_other_blocks() -> None:
+    rec, _ = noisy_circle(True)
+    x, y = rec["activity"].to_numpy(), rec["angle"].to_numpy()[:, None].copy()
+    circle = resolve("circle")
+    points = held_out_points(circle, x, y, np.zeros(len(x), np.int64))
+    decoded = circle.angles(torch.as_tensor(points)).numpy()[:, 0]
+    assert np.median(angular_error(decoded, y[:, 0])) < 0.1
+    # Labels of a fold that are wrong leave its own decoding alone.
+    fold = time_blocks(len(x), None) % 5 == 0
+    y[fold] = np.mod(y[fold] + np.pi, 2 * np.pi)
+    again = held_out_points(circle, x, y, np.zeros(len(x), np.int64))
+    np.testing.assert_allclose(again[fold], points[fold])
+
+
+def test_curvature_against_a_variable_is_the_profile_at_its_samples() -> None:
+    template = resolve("circle")
+    profile = immersion_profile(Immersion(template, lambda z: z * torch.tensor([2.0, 1.0])))
+    angle = np.linspace(0, 2 * np.pi, 5000, endpoint=False)
+    points = template.embed(torch.as_tensor(angle)[:, None]).numpy()
+    values = angle.copy()
+    values[::7] = np.nan
+    against = curvature_against(profile, points, template, values, 2 * np.pi)
+    centre = against["bin"].to_numpy()
+    exact = 2 / (4 * np.sin(centre) ** 2 + np.cos(centre) ** 2) ** 1.5
+    np.testing.assert_allclose(against["mean_curvature_norm"], exact, rtol=0.1)
+    assert int(against["occupancy"].sum()) == np.isfinite(values).sum()
+    assert (against["mean_curvature_norm_lower"] <= against["mean_curvature_norm_upper"]).all()
+    speed = curvature_against(profile, points, template, 3 + angle, None)
+    assert 3 < float(speed["bin"][0]) < float(speed["bin"][-1]) < 3 + 2 * np.pi
+    with pytest.raises(InputError, match="no value"):
+        curvature_against(profile, points, template, np.full(5000, np.nan), None)
+
+
+def test_summary_of_a_round_circle_is_one() -> None:
+    rec = nm.synthetic.circle(n_times=300, n_units=5, distortion=None, noise_var=0.0, radius=2.0, random_state=0)
+    model = nm.TopologicalVAE(**FAST).fit(rec["activity"].to_numpy(), rec["angle"].to_numpy())
+    numbers = summary(model, curvature_profile(model))
+    assert float(numbers["volume"]) == pytest.approx(4 * np.pi)
+    assert float(numbers["mean_curvature_norm"]) == pytest.approx(0.5)
+    assert float(numbers["dimensionless_mean_curvature"]) == pytest.approx(1)
+    assert float(numbers["curvature_range"]) == pytest.approx(1)
+    assert all({"units", "long_name", "description"} <= set(value.attrs) for value in numbers.data_vars.values())
