@@ -29,10 +29,10 @@ __all__ = ["Topology"]
 class Topology(TransformerMixin, BaseEstimator):
     """Template manifold of a population by persistent homology over Z2 and Z3 with shuffled controls.
 
-    The activity is standardised, projected on principal components and reduced to farthest-point landmarks of unit
-    RMS radius; bars of its Vietoris-Rips filtration are compared with those of the same units made
-    independent (:mod:`neuromanifold.topology.significance`). Degree 2 is computed only when the loops found allow
-    a two-dimensional template.
+    The activity is standardised, projected on principal components, freed of stray points and reduced to
+    farthest-point landmarks of unit RMS radius; bars of their Vietoris-Rips filtration are compared with those of the
+    same units made independent (:mod:`neuromanifold.topology.significance`). Degree 2 is computed only when the loops
+    found allow a two-dimensional template.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class Topology(TransformerMixin, BaseEstimator):
     n_landmarks, n_landmarks_2 : int
         Landmarks for loops (degree 1) and for cavities (degree 2, far dearer).
     density_quantile : float
-        Share of samples kept by the density filter, densest first; 1 keeps all. Less frees a loop of stray points,
-        but cuts windows into surfaces that are unevenly visited, and each window is one loop more.
+        Share of samples kept, densest first, after points far sparser than their neighbours have been left out. Less
+        than 1 frees a loop of more noise, but cuts windows into unevenly visited surfaces: each is one loop more.
     null : {"auto", "time-shift", "permutation"}
         "auto" shifts in time, unless a recording says that its samples have no time order
         (``attrs["time_ordered"] = 0``).
