@@ -42,9 +42,7 @@ def band_limits(basis: Basis) -> list[int]:
     return sorted({size for size in sizes if size > 1})
 
 
-def best_start(
-    activity: Tensor, basis: Basis, starts: Sequence[Tensor], *, labelled: Moments | None = None, beta: float = 1.0
-) -> Fit:
+def best_start(activity: Tensor, basis: Basis, starts: Sequence[Tensor], *, beta: float = 1.0) -> Fit:
     """The likeliest of several starting coordinates (n, m) after a coarse fit of each.
 
     Raises
@@ -52,7 +50,7 @@ def best_start(
     InputError
         If every start is degenerate.
     """
-    fits = [fit for points in starts if (fit := _coarse_fit(activity, basis, points, labelled, beta)) is not None]
+    fits = [fit for points in starts if (fit := _coarse_fit(activity, basis, points, beta)) is not None]
     if not fits:
         raise InputError(
             f"none of {len(starts)} starts could be fitted on {basis.template.name!r}: try another template or "
@@ -61,16 +59,14 @@ def best_start(
     return max(fits, key=lambda fit: fit.log_likelihood)
 
 
-def _coarse_fit(activity: Tensor, basis: Basis, points: Tensor, labelled: Moments | None, beta: float) -> Fit | None:
+def _coarse_fit(activity: Tensor, basis: Basis, points: Tensor, beta: float) -> Fit | None:
     """Fit of the first levels from starting coordinates; None where they are degenerate (all samples in one place)."""
     levels = band_limits(basis)[:COARSE]
     moments = Moments.at_points(basis.harmonics, points, activity)
     try:
         regression = fit_regression(moments.restricted(levels[0]), basis.harmonics.eigenvalues)
         for size in levels:
-            fit = expectation_maximisation(
-                activity, basis, regression, size, labelled=labelled, beta=beta, max_steps=20
-            )
+            fit = expectation_maximisation(activity, basis, regression, size, beta=beta, max_steps=20)
             regression = fit.regression
     except torch.linalg.LinAlgError:
         return None
@@ -92,7 +88,6 @@ def refined(
     basis: Basis,
     start: Regression,
     *,
-    labelled: Moments | None = None,
     beta: float = 1.0,
 ) -> Path:
     """Follow the path from a coarse fit until held-out samples no longer gain."""
@@ -101,9 +96,7 @@ def refined(
     regression, misses = start, 0
     for size in band_limits(basis)[COARSE - 1 :]:
         max_steps = MAX_STEPS if _level(basis, size) <= USUAL_LEVEL else MAX_FINE_STEPS
-        fit = expectation_maximisation(
-            train, basis, regression, size, labelled=labelled, beta=beta, max_steps=max_steps
-        )
+        fit = expectation_maximisation(train, basis, regression, size, beta=beta, max_steps=max_steps)
         regression = fit.regression
         score = grid_posterior(basis, regression.weight, regression.noise).log_likelihood(held_out)
         scores.append((size, float(score.mean())))

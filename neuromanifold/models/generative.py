@@ -160,22 +160,12 @@ def _thinned_fit(
 def _unlabelled(
     activity: Tensor, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
 ) -> tuple[Regression, float, tuple[tuple[int, float], ...]]:
-    stride = -(-len(activity) // N_PATH)
-    path_activity = activity[::stride]
-    template = basis.template
-    starts = start_coordinates(
-        template.name,
-        path_activity.cpu().numpy(),
-        settings.n_init,
-        n_components=min(template.embedding_dim + 1, activity.shape[1]),
-        random_state=seed,
-    )
-    points = [template.embed(torch.as_tensor(angles).to(activity)) for angles in starts]
-    rough = Basis.make(template, basis.order, START_GRID_SIZES.get(template.dim, 1024), activity)
-    coarse = best_start(path_activity, rough, points, beta=settings.beta)
-    generator = torch.Generator().manual_seed(seed)
-    held = held_out_blocks(len(path_activity), HELD_OUT, generator).to(activity.device)
-    path = refined(path_activity[~held], path_activity[held], basis, coarse.regression, beta=settings.beta)
+    """Decoder from the likeliest of several starts, along the path from coarse to fine, then of all samples."""
+    some = activity[:: -(-len(activity) // N_PATH)]
+    rough = Basis.make(basis.template, basis.order, START_GRID_SIZES.get(basis.template.dim, 1024), activity)
+    coarse = best_start(some, rough, _starts(some, basis.template, settings.n_init, seed), beta=settings.beta)
+    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(activity.device)
+    path = refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta)
     found = path.fit.regression
     means = grid_posterior(basis, found.weight, found.noise, settings.beta).mean_points(activity)
     time = autocorrelation_time(activity - decoded(basis, found, means), groups)
@@ -190,6 +180,18 @@ def _unlabelled(
         thinning=time,
     )
     return fit.regression, time, path.held_out
+
+
+def _starts(activity: Tensor, template: Manifold, n_starts: int, seed: int) -> list[Tensor]:
+    """Candidate coordinates of activity (n, d), as points (n, m)."""
+    starts = start_coordinates(
+        template.name,
+        activity.cpu().numpy(),
+        n_starts,
+        n_components=min(template.embedding_dim + 1, activity.shape[1]),
+        random_state=seed,
+    )
+    return [template.embed(torch.as_tensor(angles).to(activity)) for angles in starts]
 
 
 def decoded(basis: Basis, regression: Regression, points: Tensor) -> Tensor:

@@ -12,7 +12,6 @@ reparametrised with exact gradients in the mean and the concentration.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,15 +80,13 @@ def train_encoder(
     verbose: bool,
 ) -> dict[str, History]:
     """Train in the two stages of the module's docstring, each stopped by held-out blocks of samples."""
-    device = data.activity.device
     stride = -(-len(data.activity) // N_TRAIN)
     data = EncoderData(data.activity[::stride], data.task_points[::stride])
-    held = held_out_blocks(len(data.activity), HELD_OUT, torch.Generator().manual_seed(seed)).to(device)
-    rows = torch.arange(len(data.activity), device=device)
+    device, n = data.activity.device, len(data.activity)
+    held = held_out_blocks(n, HELD_OUT, torch.Generator().manual_seed(seed)).to(device)
+    rows = torch.arange(n, device=device)
     generator = torch.Generator(device=device).manual_seed(seed)
-    law = posterior_on_grid(generative.decoder, generative.noise, beta, in_wide_dtype(data.activity))
-    drawn = law.sample(in_wide_dtype(data.activity), generator)
-    targets = template.lifts(drawn)[0].to(data.activity)
+    targets = _posterior_targets(template, generative, data.activity, beta, generator)
     likelihood = Likelihood(generative, data.activity)
 
     def mimic(batch: Tensor) -> Tensor:
@@ -101,19 +98,20 @@ def train_encoder(
         elbo = evidence_lower_bound(q, x, likelihood, template, beta, generator)
         return gamma * _squared_error(template, template.from_cover(q.loc), task) - elbo
 
-    def stage(loss: Callable[[Tensor], Tensor], label: str) -> History:
-        return train(
-            encoder,
-            loss,
-            rows[~held],
-            rows[held],
-            settings,
-            generator,
-            label=label,
-            verbose=verbose,
-        )
+    stages = {"posterior": mimic, "elbo": objective}
+    return {
+        name: train(encoder, loss, rows[~held], rows[held], settings, generator, label=name, verbose=verbose)
+        for name, loss in stages.items()
+    }
 
-    return {"posterior": stage(mimic, "encoder: posterior"), "elbo": stage(objective, "encoder: ELBO")}
+
+def _posterior_targets(
+    template: Manifold, generative: Generative, activity: Tensor, beta: float, generator: torch.Generator
+) -> Tensor:
+    """A point of the cover drawn from the exact posterior of each sample, (n, m)."""
+    wide = in_wide_dtype(activity)
+    law = posterior_on_grid(generative.decoder, generative.noise, beta, wide)
+    return template.lifts(law.sample(wide, generator))[0].to(activity)
 
 
 def in_wide_dtype(values: Tensor) -> Tensor:
