@@ -61,7 +61,7 @@ def small() -> tuple[np.ndarray, np.ndarray, nm.TopologicalVAE]:
 
 @pytest.mark.parametrize(("shape", "distortion", "_oracle"), SHAPES, ids=str)
 def test_labelled_fits_recover_noise_free_profiles(shape: str, distortion: str, _oracle: float) -> None:
-    rec = recording(shape, distortion, 0.0, n_times=1500 if shape == "circle" else 1000)
+    rec = recording(shape, distortion, 0.0, n_times=2500 if shape == "sphere" else 1500)
     model = nm.TopologicalVAE(shape, **FAST).fit(rec["activity"].to_numpy(), labels_of(rec, shape))
     error = error_of(model, rec)
     print(f"{shape} {distortion} noise-free, labelled: {error:.2e}")
