@@ -723,7 +723,7 @@ REFUSED = {
     "one unit": (lambda: with_value(0)[:, :1], {}, {}, NotEnoughDataError, "n_features=1.*at least 2 units"),
     "constant unit": (lambda: with_constant(0.0), {}, {}, InputError, r"units \[4\] are constant.*drop them"),
     "constant up to rounding": (lambda: with_constant(0.1), {}, {}, InputError, r"units \[4\] are constant"),
-    "few samples": (lambda: with_value(0)[:7], {}, {}, NotEnoughDataError, "n_samples=7 .*at least 10"),
+    "few samples": (lambda: with_value(0)[:7], {}, {}, NotEnoughDataError, "n_samples=7 .*at least 8"),
     "few dense samples": (
         lambda: with_value(0)[:100], {"density_quantile": 0.05}, {}, NotEnoughDataError, "at least 160"
     ),

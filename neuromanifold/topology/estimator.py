@@ -88,7 +88,7 @@ class Topology(TransformerMixin, BaseEstimator):
         n_components: int | Literal["auto"] = "auto",
         n_landmarks: int = 300,
         n_landmarks_2: int = 200,
-        density_quantile: float = 0.8,
+        density_quantile: float = 1.0,
         null: NullKind | Literal["auto"] = "auto",
         n_jobs: int | None = None,
         verbose: bool = False,
