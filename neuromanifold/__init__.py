@@ -13,6 +13,7 @@ _PUBLIC: dict[str, str | None] = {
     "manifolds": None,
     "geometry": None,
     "distributions": None,
+    "featuremaps": None,
     "benchmarks": None,
     "data": None,
     "report": None,

@@ -1,0 +1,85 @@
+"""A layer of a network as a feature map of the network's input: ``x -> h(x)``, the output of a submodule, flattened.
+
+The network is evaluated in evaluation mode (stored moments in batch normalisation, no dropout), and left as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from neuromanifold import geometry
+from neuromanifold._errors import InputError
+from neuromanifold.featuremaps.base import FeatureMap, gauss_curvature
+from neuromanifold.featuremaps.codomain import OnSphere
+from neuromanifold.featuremaps.submodule import Submodule
+
+__all__ = ["Layer", "layer"]
+
+MEMORY_BYTES = 1 << 28
+
+
+def layer(
+    module: nn.Module,
+    name: str | None = None,
+    *,
+    codomain: Literal["flat", "sphere"] = "flat",
+    memory: int = MEMORY_BYTES,
+    verbose: bool = False,
+) -> FeatureMap:
+    """The output of a submodule as a feature map of the module's input.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module that takes a batch of inputs ``(b, *shape)``.
+    name : str, optional
+        Name of the submodule, as in ``module.named_modules()``; by default the output of the module itself.
+    codomain : {"flat", "sphere"}
+        "sphere" normalises the output to unit length, so that the metric is that of the sphere (SimCLR).
+    memory : int
+        Bytes that the derivatives inside the network may take.
+    verbose : bool
+        Show the progress of long work.
+
+    Returns
+    -------
+    FeatureMap
+
+    Raises
+    ------
+    InputError
+        If there is no such submodule; the names that there are come with it.
+    """
+    phi = Layer(Submodule(module, name), memory=memory, verbose=verbose)
+    if codomain not in ("flat", "sphere"):
+        raise InputError(f'codomain is "flat" or "sphere", not {codomain!r}')
+    return OnSphere(phi) if codomain == "sphere" else phi
+
+
+class Layer(FeatureMap):
+    """The outputs of a layer and their derivatives, in the network's own precision."""
+
+    def __init__(self, submodule: Submodule, *, memory: int, verbose: bool) -> None:
+        self.submodule, self.memory, self.verbose = submodule, memory, verbose
+
+    @property
+    def eps(self) -> float:
+        return torch.finfo(self.submodule.dtype).eps
+
+    def outputs(self, x: Tensor) -> Tensor:
+        return self.submodule(x)
+
+    def derivatives(self, x: Tensor, directions: Tensor | None = None) -> Tensor:
+        shape, flat = x.shape[1:], x.flatten(1)
+
+        def h(u: Tensor) -> Tensor:
+            return self.outputs(u.reshape(-1, *shape))
+
+        along = None if directions is None else directions.flatten(1).mT.expand(len(x), -1, -1)
+        return geometry.jacobian(h, flat, directions=along, memory=self.memory, dtype=self.submodule.dtype)
+
+    def image_curvature(self, x: Tensor) -> Tensor:
+        return gauss_curvature(self, x)
