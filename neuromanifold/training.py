@@ -1,26 +1,79 @@
-"""The training loop: mini-batches, Adam, early stopping on held-out samples, the best state kept."""
+"""The training loop: mini-batches, Adam or SGD, early stopping on held-out samples, the best state kept."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from neuromanifold._errors import InputError
 
 __all__ = ["History", "TrainingSettings", "held_out_blocks", "train"]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train: epochs at most, batch size, Adam's rate, and epochs without gain before stopping."""
+    """How to train.
+
+    Parameters
+    ----------
+    max_epochs, batch_size : int
+    learning_rate : float
+    patience : int or None
+        Epochs without gain before stopping, after which the best state is kept. None: every epoch runs and the
+        last state is kept.
+    optimizer : {"adam", "sgd"}
+    momentum : float
+        Of "sgd" (Adam has its own).
+    weight_decay : float
+        Added to the gradient times the weights.
+    schedule : {"constant", "cosine"}
+        Learning rate over the epochs: as it is, or falling to zero along half a cosine.
+    """
 
     max_epochs: int = 30
     batch_size: int = 512
     learning_rate: float = 3e-3
-    patience: int = 5
+    patience: int | None = 5
+    optimizer: str = "adam"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+
+    def make_optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+        """The optimiser of the module's parameters.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        common: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        if self.optimizer == "adam":
+            return torch.optim.Adam(module.parameters(), **common)
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(module.parameters(), momentum=self.momentum, **common)
+        raise InputError(f'optimizer must be "adam" or "sgd", got {self.optimizer!r}')
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate of an epoch (from 0).
+
+        Raises
+        ------
+        InputError
+            If there is no schedule of that name.
+        """
+        if self.schedule == "constant":
+            return self.learning_rate
+        if self.schedule == "cosine":
+            return 0.5 * self.learning_rate * (1 + math.cos(math.pi * epoch / self.max_epochs))
+        raise InputError(f'schedule must be "constant" or "cosine", got {self.schedule!r}')
 
 
 @dataclass
@@ -40,10 +93,11 @@ def train(
     settings: TrainingSettings,
     generator: torch.Generator,
     *,
+    after_epoch: Callable[[int], None] | None = None,
     label: str = "training",
     verbose: bool = False,
 ) -> History:
-    """Minimise a mean loss over rows; leaves ``module`` in its best held-out state.
+    """Minimise a mean loss over rows; leaves ``module`` in its best held-out (or its last) state, in eval mode.
 
     Parameters
     ----------
@@ -52,26 +106,52 @@ def train(
     loss : callable
         Row indices (b,) -> loss of each row (b,), a function of the module's parameters.
     train_rows, held_out_rows : Tensor of int
-        Rows to learn from, and to stop by (may be empty: then all epochs run).
+        Rows to learn from, and to stop by (may be empty: then the training loss stands in).
     generator : torch.Generator
         Order of the batches, on the rows' device.
+    after_epoch : callable, optional
+        Called with the number of epochs done, 1 after the first; the module is then in eval mode.
     """
-    optimiser = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)
-    history, best = History(), float("inf")
-    state = copy.deepcopy(module.state_dict())
+    optimiser = settings.make_optimizer(module)
+    history, best = History(), _Best(module, settings.patience)
     epochs = tqdm(range(settings.max_epochs), desc=label, disable=not verbose, leave=False)
     for epoch in epochs:
+        for group in optimiser.param_groups:
+            group["lr"] = settings.rate(epoch)
+        module.train()
         history.train.append(_epoch(optimiser, loss, train_rows, settings.batch_size, generator))
+        module.eval()
         score = _mean(loss, held_out_rows, settings.batch_size) if len(held_out_rows) else history.train[-1]
         history.held_out.append(score)
-        epochs.set_postfix(held_out=f"{score:.4g}")
-        if score < best:
-            best, history.best_epoch = score, epoch
-            state = copy.deepcopy(module.state_dict())
-        elif epoch - history.best_epoch >= settings.patience:
+        epochs.set_postfix(loss=f"{score:.4g}")
+        if after_epoch is not None:
+            after_epoch(epoch + 1)
+        if best.stop(epoch, score):
             break
-    module.load_state_dict(state)
+    history.best_epoch = best.restore()
     return history
+
+
+class _Best:
+    """The best state so far, and whether to wait for a better one; without patience, simply the last."""
+
+    def __init__(self, module: nn.Module, patience: int | None) -> None:
+        self.module, self.patience = module, patience
+        self.score, self.epoch, self.state = float("inf"), -1, copy.deepcopy(module.state_dict())
+
+    def stop(self, epoch: int, score: float) -> bool:
+        if self.patience is None:
+            self.epoch = epoch
+        elif score < self.score:
+            self.score, self.epoch, self.state = score, epoch, copy.deepcopy(self.module.state_dict())
+        else:
+            return epoch - self.epoch >= self.patience
+        return False
+
+    def restore(self) -> int:
+        if self.patience is not None:
+            self.module.load_state_dict(self.state)
+        return self.epoch
 
 
 def held_out_blocks(n_samples: int, share: float, generator: torch.Generator, n_blocks: int = 50) -> Tensor:

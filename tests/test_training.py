@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from neuromanifold._errors import InputError
-from neuromanifold.networks import MLP
+from neuromanifold.networks import ACTIVATIONS, MLP, activation
 from neuromanifold.training import TrainingSettings, held_out_blocks, train
 
 
@@ -82,3 +84,79 @@ def test_perceptron_is_smooth_and_checked() -> None:
     assert not any(isinstance(layer, nn.ReLU) for layer in module.modules())
     with pytest.raises(InputError, match="at least one unit"):
         MLP(3, 2, (8, 0), generator())
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_perceptron_takes_any_activation(name: str) -> None:
+    module = MLP(3, 2, (4,), generator(), activation=name)
+    x = torch.randn(5, 3, generator=generator(1))
+    first, last = module.layers[0], module.layers[2]
+    torch.testing.assert_close(module(x), last(activation(name)(first(x))))
+
+
+def test_erf_is_the_normal_distribution_function() -> None:
+    z = torch.linspace(-3, 3, 13, dtype=torch.float64)
+    torch.testing.assert_close(activation("erf")(z), 2 * torch.special.ndtr(z) - 1)
+
+
+def test_initial_weights_have_the_variance_they_claim() -> None:
+    for initial, variance in {"normal": 2 / 200, "uniform": 1 / (3 * 200)}.items():
+        weight = MLP(200, 2, (300,), generator(), initial=initial).layers[0].weight
+        assert float(weight.detach().var()) == pytest.approx(variance, rel=0.02)
+
+
+def test_wrong_names_are_told() -> None:
+    with pytest.raises(InputError, match="there are silu, sigmoid"):
+        MLP(3, 2, (4,), generator(), activation="step")
+    with pytest.raises(InputError, match="normal, uniform"):
+        MLP(3, 2, (4,), generator(), initial="zeros")
+    with pytest.raises(InputError, match="optimizer"):
+        fitted(TrainingSettings(optimizer="newton"))
+    with pytest.raises(InputError, match="schedule"):
+        fitted(TrainingSettings(schedule="linear"))
+
+
+def quadratic_after(settings: TrainingSettings, start: float = 1.0) -> tuple[list[float], nn.Module]:
+    """Weights of ``½ w²`` after every epoch of one full batch."""
+    module = nn.Linear(1, 1, bias=False, dtype=torch.float64)
+    nn.init.constant_(module.weight, start)
+    weights: list[float] = []
+    train(
+        module,
+        lambda rows: 0.5 * module(torch.ones(len(rows), 1, dtype=torch.float64)).square()[:, 0],
+        torch.arange(4),
+        torch.arange(0),
+        settings,
+        generator(),
+        after_epoch=lambda epoch: weights.append(float(module.weight.detach())),
+    )
+    return weights, module
+
+
+def test_momentum_decay_and_schedule_follow_their_recursions() -> None:
+    rate, momentum, decay, n = 0.1, 0.9, 0.05, 12
+    settings = TrainingSettings(n, 4, rate, None, "sgd", momentum, decay, "cosine")
+    weight, velocity, expected = 1.0, 0.0, []
+    for epoch in range(n):
+        velocity = momentum * velocity + (1 + decay) * weight
+        weight -= rate * math.cos(math.pi * epoch / (2 * n)) ** 2 * velocity
+        expected.append(weight)
+    weights, _ = quadratic_after(settings)
+    assert weights == pytest.approx(expected, rel=1e-12)
+
+
+def test_without_patience_the_last_state_is_kept() -> None:
+    diverging = TrainingSettings(max_epochs=6, learning_rate=2.5, patience=None, optimizer="sgd", momentum=0.0)
+    weights, module = quadratic_after(diverging)
+    assert len(weights) == 6
+    assert abs(weights[-1]) > abs(weights[0])
+    assert float(module.weight.detach()) == weights[-1]
+
+
+def test_batch_norm_learns_its_statistics_from_training_rows_only() -> None:
+    norm = nn.BatchNorm1d(1, momentum=None)
+    x = torch.cat([torch.zeros(20, 1), torch.full((20, 1), 100.0)])
+    loss = lambda rows: norm(x[rows]).square()[:, 0]  # noqa: E731
+    train(norm, loss, torch.arange(20), torch.arange(20, 40), TrainingSettings(max_epochs=2), generator())
+    assert float(norm.running_mean) == 0
+    assert not norm.training
