@@ -14,7 +14,8 @@ from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.bootstrap import time_blocks
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models import TopologicalVAE
-from neuromanifold.models.generative import FitSettings, fit_generative, posterior_on_grid
+from neuromanifold.models.base import FitSettings
+from neuromanifold.models.generative import fit_generative
 
 __all__ = ["angular_error", "best_rotation", "curvature_against", "held_out_points", "summary"]
 
@@ -60,7 +61,7 @@ def held_out_points(template: Manifold, activity: FloatArray, labels: FloatArray
     for number in range(N_FOLDS):
         test = fold == number
         fit = fit_generative(template, x[~test], u[~test], g[~test], FitSettings(beta=1.0, n_init=1), seed=0)
-        points[test] = posterior_on_grid(fit.decoder, fit.noise, 1.0, x).mean_points(x[test])
+        points[test] = fit.posterior(1.0, x).mean_points(x[test])
     return points.numpy()
 
 

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.manifolds import Manifold, resolve
+from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder
-from neuromanifold.models.generative import Generative
+from neuromanifold.models.generative import GaussianGenerative
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
 from neuromanifold.storage import read_arrays, write_arrays
@@ -50,11 +51,7 @@ def write_state(path: str | os.PathLike[str], state: ModelState) -> None:
         "held_out": [list(pair) for pair in generative.held_out],
         **state.facts,
     }
-    arrays = {
-        "decoder": generative.decoder.weight.numpy(),
-        "noise": generative.noise.covariance.numpy(),
-        "whitening": generative.noise.whitening.numpy(),
-    }
+    arrays = {name: value.numpy() for name, value in generative.arrays().items()}
     if encoder is not None:
         arrays |= {f"encoder.{name}": value.cpu().numpy() for name, value in encoder.state_dict().items()}
     write_arrays(path, header, arrays)
@@ -85,7 +82,7 @@ def read_state(path: str | os.PathLike[str]) -> ModelState:
 def _state(header: dict[str, Any], tensors: dict[str, Tensor]) -> ModelState:
     settings = header["settings"] | {"hidden": tuple(header["settings"]["hidden"])}
     template = resolve(settings["template"])
-    generative = Generative(
+    generative = GaussianGenerative(
         HarmonicDecoder(template, int(header["order"]), tensors["decoder"]),
         Noise(tensors["noise"], tensors["whitening"]),
         header["prior"],

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
+from neuromanifold.models.base import FitSettings, Generative
 from neuromanifold.models.continuation import best_start, refined
 from neuromanifold.models.expectation_maximisation import (
     Basis,
@@ -23,6 +24,7 @@ from neuromanifold.models.expectation_maximisation import (
     grid_posterior,
 )
 from neuromanifold.models.gauge import in_gauge
+from neuromanifold.models.gaussian_likelihood import GaussianLikelihood
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
@@ -32,7 +34,7 @@ from neuromanifold.models.noise import Noise
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
 
-__all__ = ["FitSettings", "Generative", "PosteriorMoments", "fit_generative", "posterior_on_grid"]
+__all__ = ["GaussianGenerative", "PosteriorMoments", "fit_generative", "posterior_on_grid"]
 
 # Grid points by intrinsic dimension, and the most harmonics tried when all coordinates are known.
 GRID_SIZES = {1: 256, 2: 2304}
@@ -46,39 +48,23 @@ HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
-class FitSettings:
-    """Weight of the KL divergence, and number of starts of a fit without labels."""
+class GaussianGenerative(Generative):
+    """A decoder of activity with Gaussian noise."""
 
-    beta: float
-    n_init: int
+    @property
+    def mean(self) -> HarmonicDecoder:
+        return self.decoder
 
+    def posterior(self, beta: float, like: Tensor) -> GridPosterior | NarrowPosterior:
+        return posterior_on_grid(self.decoder, self.noise, beta, like)
 
-@dataclass(frozen=True)
-class Generative:
-    """A fitted decoder in float64, its noise, and how the fit went.
-
-    Attributes
-    ----------
-    decoder : HarmonicDecoder
-    noise : Noise
-    prior : dict
-        Family, band limit and rank that the marginal likelihood chose.
-    autocorrelation_time : float
-        Of the residual, in samples.
-    held_out : tuple
-        Held-out log-likelihood at each band limit of the path (empty with labels).
-    """
-
-    decoder: HarmonicDecoder
-    noise: Noise
-    prior: dict[str, float | int | str]
-    autocorrelation_time: float
-    held_out: tuple[tuple[int, float], ...]
+    def likelihood(self, like: Tensor) -> GaussianLikelihood:
+        return GaussianLikelihood(self.decoder, self.noise, like)
 
 
 def fit_generative(
     template: Manifold, activity: Tensor, labels: Tensor, groups: Tensor, settings: FitSettings, seed: int
-) -> Generative:
+) -> GaussianGenerative:
     """Fit decoder and noise.
 
     Parameters
@@ -114,7 +100,7 @@ def fit_generative(
         "n_harmonics": regression.prior.n_harmonics,
         "rank": regression.rank,
     }
-    return Generative(decoder, noise, prior, time, held_out)
+    return GaussianGenerative(decoder, noise, prior, time, held_out)
 
 
 def _labelled(

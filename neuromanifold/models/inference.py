@@ -18,32 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from neuromanifold.manifolds import Manifold
+from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder, Posterior
-from neuromanifold.models.generative import Generative, posterior_on_grid
 from neuromanifold.training import History, TrainingSettings, held_out_blocks, train
 
-__all__ = ["EncoderData", "Likelihood", "evidence_lower_bound", "in_wide_dtype", "train_encoder"]
+__all__ = ["EncoderData", "evidence_lower_bound", "in_wide_dtype", "train_encoder"]
 
 HELD_OUT = 0.2
 # The encoder learns from at most this many samples, evenly spaced: neighbours in time say the same.
 N_TRAIN = 10000
-
-
-class Likelihood(nn.Module):
-    """``log p(x | z)`` of a fitted decoder and noise, in the encoder's dtype."""
-
-    whitening: Tensor
-
-    def __init__(self, generative: Generative, like: Tensor) -> None:
-        super().__init__()
-        self.decoder = generative.decoder.like(like)
-        noise = generative.noise.to(like)
-        self.register_buffer("whitening", noise.whitening)
-        self.log_normaliser = float(generative.noise.log_normaliser)
-
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Log density (n,) of activity (n, d) at points (n, m), nats."""
-        return self.log_normaliser - 0.5 * ((x - self.decoder(z)) @ self.whitening).square().sum(1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +40,7 @@ class EncoderData:
 def evidence_lower_bound(
     law: Posterior,
     x: Tensor,
-    likelihood: Likelihood,
+    likelihood: nn.Module,
     template: Manifold,
     beta: float,
     generator: torch.Generator | None,
@@ -87,7 +70,7 @@ def train_encoder(
     rows = torch.arange(n, device=device)
     generator = torch.Generator(device=device).manual_seed(seed)
     targets = _posterior_targets(template, generative, data.activity, beta, generator)
-    likelihood = Likelihood(generative, data.activity)
+    likelihood = generative.likelihood(data.activity)
 
     def mimic(batch: Tensor) -> Tensor:
         return -encoder(data.activity[batch]).log_prob(targets[batch])
@@ -110,8 +93,7 @@ def _posterior_targets(
 ) -> Tensor:
     """A point of the cover drawn from the exact posterior of each sample, (n, m)."""
     wide = in_wide_dtype(activity)
-    law = posterior_on_grid(generative.decoder, generative.noise, beta, wide)
-    return template.lifts(law.sample(wide, generator))[0].to(activity)
+    return template.lifts(generative.posterior(beta, wide).sample(wide, generator))[0].to(activity)
 
 
 def in_wide_dtype(values: Tensor) -> Tensor:

@@ -22,16 +22,15 @@ from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
+from neuromanifold.models.base import FitSettings, Generative, Law
 from neuromanifold.models.checks import check_data, check_settings
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
 from neuromanifold.models.files import ModelState, read_state, write_state
 from neuromanifold.models.gauge import gauge_name
-from neuromanifold.models.generative import FitSettings, Generative, fit_generative, posterior_on_grid
-from neuromanifold.models.grid_posterior import GridPosterior
-from neuromanifold.models.inference import EncoderData, Likelihood, evidence_lower_bound, in_wide_dtype, train_encoder
+from neuromanifold.models.generative import fit_generative
+from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
 from neuromanifold.models.labels import check_labels
-from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["TopologicalVAE", "load_model"]
@@ -166,7 +165,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.prior_ = generative.prior
         self.autocorrelation_time_ = generative.autocorrelation_time
         self.held_out_ = generative.held_out
-        self.immersion_ = Immersion(self.template_, generative.decoder)
+        self.immersion_ = Immersion(self.template_, generative.mean)
 
     def _fit_encoder(self, activity: FloatArray, task_points: Tensor, seed: int) -> None:
         if not has_encoder(self.template_):
@@ -205,7 +204,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
                 f"Z must have shape (n, {self.template_.embedding_dim}), points of the {self.template_.name}; "
                 f"got {tuple(points.shape)}"
             )
-        return self.decoder_(points).numpy()
+        return self.immersion_.on_points(points).numpy()
 
     def angles(self, X: ArrayLike) -> FloatArray:
         """Intrinsic angles (n, k) in radians of ``transform(X)``."""
@@ -230,7 +229,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     def elbo(self, X: ArrayLike, random_state: RandomState = 0) -> float:
         """Mean evidence lower bound of the encoder's posterior, nats a row; at most ``score`` for beta = 1."""
         law, x = self.encode(X), self._input(X).to(torch.float32)
-        likelihood = Likelihood(self._generative, x)
+        likelihood = self._generative.likelihood(x)
         generator = torch.Generator(device=x.device).manual_seed(spawn_seeds(random_state, 1)[0])
         with torch.no_grad():
             return float(evidence_lower_bound(law, x, likelihood, self.template_, self.beta, generator).mean())
@@ -255,8 +254,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         activity = self._validated(X, reset=False)
         return in_wide_dtype(torch.as_tensor(activity).to(self._device))
 
-    def _law(self, like: Tensor) -> GridPosterior | NarrowPosterior:
-        return posterior_on_grid(self._generative.decoder, self._generative.noise, self.beta, like)
+    def _law(self, like: Tensor) -> Law:
+        return self._generative.posterior(self.beta, like)
 
     # -- files --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,82 @@
+"""The generative half of a topological VAE, ``p(x | z)``: what the rest of the package may ask of any of them.
+
+A half knows the expected activity at a point of the template, the exact posterior of a sample, and its log-likelihood
+as a module that an encoder can be trained against. The Gaussian one is in :mod:`~neuromanifold.models.generative`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.noise import Noise
+
+__all__ = ["FitSettings", "Generative", "Law"]
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Weight of the KL divergence, and number of starts of a fit without labels."""
+
+    beta: float
+    n_init: int
+
+
+class Law(Protocol):
+    """The posterior of each sample, from activity (n, d)."""
+
+    def mean_points(self, activity: Tensor) -> Tensor:
+        """The template's point nearest to the posterior mean of each sample, (n, m)."""
+
+    def sample(self, activity: Tensor, generator: torch.Generator) -> Tensor:
+        """One point drawn from the posterior of each sample, (n, m)."""
+
+    def log_likelihood(self, activity: Tensor) -> Tensor:
+        """Marginal log-likelihood of each sample (n,), nats."""
+
+
+@dataclass(frozen=True)
+class Generative(ABC):
+    """A fitted generative half in float64, and how the fit went.
+
+    Attributes
+    ----------
+    decoder : HarmonicDecoder
+        What is linear in the harmonics: the activity itself, or the log of the expected counts.
+    noise : Noise
+        Covariance of the activity about the manifold.
+    prior : dict
+        Family, band limit and whatever else the marginal likelihood chose.
+    autocorrelation_time : float
+        Of the residual, in samples.
+    held_out : tuple
+        Held-out log-likelihood at each band limit of the path (empty with labels).
+    """
+
+    decoder: HarmonicDecoder
+    noise: Noise
+    prior: dict[str, float | int | str]
+    autocorrelation_time: float
+    held_out: tuple[tuple[int, float], ...]
+
+    @property
+    @abstractmethod
+    def mean(self) -> nn.Module:
+        """Expected activity (n, d) at points (n, m) of the template: the manifold."""
+
+    @abstractmethod
+    def posterior(self, beta: float, like: Tensor) -> Law:
+        """The posterior at weight ``beta`` of the KL divergence, for activity ``like``."""
+
+    @abstractmethod
+    def likelihood(self, like: Tensor) -> nn.Module:
+        """The module ``x (n, d), z (n, m) -> log p(x | z) (n,)``, nats, for activity ``like``."""
+
+    def arrays(self) -> dict[str, Tensor]:
+        """What a file must hold of the decoder and the noise."""
+        return {"decoder": self.decoder.weight, "noise": self.noise.covariance, "whitening": self.noise.whitening}
