@@ -17,6 +17,7 @@ _PUBLIC: dict[str, str | None] = {
     "benchmarks": None,
     "data": None,
     "report": None,
+    "statistics": None,
     "storage": None,
     "synthetic": "neuromanifold.data",
     "datasets": "neuromanifold.data",

@@ -95,7 +95,7 @@ def curvature_profile(
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
     if n_bootstrap and X is not None:
         weights = [f.weight for f in bootstrap_decoders(model, X, y, groups, n_bootstrap, random_state)]
-        profile = _with_band(profile, _replicates(model.decoder_, weights, n_points), level)
+        profile = _with_band(profile, replicates(model.decoder_, weights, n_points), level)
     return profile
 
 
@@ -184,7 +184,7 @@ def _global(template: Manifold, grid: Grid, geometry: LocalGeometry, volume: Flo
     return attrs
 
 
-def _replicates(decoder: HarmonicDecoder, weights: list[Tensor], n_points: int | None) -> dict[str, FloatArray]:
+def replicates(decoder: HarmonicDecoder, weights: list[Tensor], n_points: int | None) -> dict[str, FloatArray]:
     """Each quantity (n_replicates, n) of decoders that share their harmonics, which are differentiated once."""
     template = decoder.template
     grid = _grid(template, n_points)

@@ -159,8 +159,11 @@ def against(seed: int = 0) -> xr.Dataset:
     return xr.Dataset(
         {
             "mean_curvature_norm": ("head_direction", h, {"units": "1/√(spikes per bin)"}),
-            "mean_curvature_norm_lower": ("head_direction", h - rng.uniform(0.05, 0.12, 36)),
-            "mean_curvature_norm_upper": ("head_direction", h + rng.uniform(0.05, 0.2, 36)),
+            "mean_curvature_norm_q25": ("head_direction", h - rng.uniform(0.05, 0.12, 36)),
+            "mean_curvature_norm_q75": ("head_direction", h + rng.uniform(0.05, 0.2, 36)),
+            "mean_curvature_norm_lower": ("head_direction", h - 0.15),
+            "mean_curvature_norm_upper": ("head_direction", h + 0.18),
+            "p_bin": ("head_direction", np.where(h > 0.95, 0.01, 0.4)),
             "occupancy": ("head_direction", rng.integers(8, 80, 36), {"units": "samples"}),
         },
         coords={
@@ -170,7 +173,7 @@ def against(seed: int = 0) -> xr.Dataset:
                 {"units": "deg", "period": 360.0, "long_name": "head direction"},
             )
         },
-        attrs={"variable": "head_direction"},
+        attrs={"variable": "head_direction", "level": 0.9},
     )
 
 

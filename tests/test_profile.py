@@ -233,7 +233,13 @@ def test_curvature_against_a_variable_is_the_profile_at_its_samples() -> None:
     exact = 2 / (4 * np.sin(centre) ** 2 + np.cos(centre) ** 2) ** 1.5
     np.testing.assert_allclose(against["mean_curvature_norm"], exact, rtol=0.1)
     assert int(against["occupancy"].sum()) == np.isfinite(values).sum()
-    assert (against["mean_curvature_norm_lower"] <= against["mean_curvature_norm_upper"]).all()
+    assert (against["mean_curvature_norm_q25"] <= against["mean_curvature_norm_q75"]).all()
+    assert "mean_curvature_norm_lower" not in against
+    for end, shift in (("lower", -0.1), ("upper", 0.2)):
+        profile[f"mean_curvature_norm_{end}"] = profile["mean_curvature_norm"] + shift
+    banded = curvature_against(profile, points, template, values, 2 * np.pi)
+    gap = banded["mean_curvature_norm_upper"] - banded["mean_curvature_norm_lower"]
+    np.testing.assert_allclose(gap, 0.3)
     speed = curvature_against(profile, points, template, 3 + angle, None)
     assert 3 < float(speed["bin"][0]) < float(speed["bin"][-1]) < 3 + 2 * np.pi
     with pytest.raises(InputError, match="no value"):

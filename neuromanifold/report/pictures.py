@@ -128,7 +128,12 @@ def _against(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
     yield Picture(
         "curvature_against_variable",
         _figure(figures.curvature_against(against)),
-        f"Mean curvature in bins of {name}: median and quartiles over the samples in each bin, and their number above.",
+        f"Mean curvature in bins of {name}: median and quartiles over the samples in each bin, and their number above. "
+        + (
+            "The shaded band is its uncertainty."
+            if f"{median.name}_lower" in against
+            else "No error band was computed."
+        ),
         f"Curve of curvature against {name}, between {low} and {high}, with quartiles and occupancy.",
     )
 

@@ -1,4 +1,4 @@
-"""Curvature against a task variable: median, quartiles and number of the samples in each bin."""
+"""Curvature against a task variable: median, band, quartiles and number of the samples in each bin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neuromanifold.report.style import ACCENT, BAND, FAINT, angle_axis, drawn, label, new_axes, plain
+from neuromanifold._typing import FloatArray
+from neuromanifold.report.style import ACCENT, BAND, FAINT, HIGHLIGHT, angle_axis, drawn, label, new_axes, plain
 
 __all__ = ["curvature_against"]
+
+ALPHA = 0.05
 
 
 @drawn
@@ -19,8 +22,9 @@ def curvature_against(against: xr.Dataset, variable: str = "mean_curvature_norm"
     ----------
     against : Dataset
         One dimension, the task variable's bins, its coordinate with attrs ``units`` and, where circular,
-        ``period``; ``variable`` with ``variable_lower`` and ``variable_upper`` (quartiles) and ``occupancy``.
-        Empty bins are NaN.
+        ``period``; ``variable`` and, where known, the ends ``_lower`` and ``_upper`` of its band, its quartiles
+        ``_q25`` and ``_q75`` over samples, ``p_bin`` (does it depart from its mean there?) and ``occupancy``. Empty
+        bins are NaN.
     variable : str
         Which scalar.
     ax : Axes, optional
@@ -30,15 +34,20 @@ def curvature_against(against: xr.Dataset, variable: str = "mean_curvature_norm"
     (dim,) = against[variable].dims
     bins = against[dim]
     centre, values = bins.to_numpy(), against[variable].to_numpy()
-    lower, upper = f"{variable}_lower", f"{variable}_upper"
-    if lower in against and upper in against:
-        low, high = (against[name].to_numpy() for name in (lower, upper))
-        ax.fill_between(centre, low, high, color=BAND, linewidth=0, label="quartiles")
+    lowest = values
+    for ends, draw in ((("lower", "upper"), _band), (("q25", "q75"), _quartiles)):
+        names = [f"{variable}_{end}" for end in ends]
+        if all(name in against for name in names):
+            low, high = (against[name].to_numpy() for name in names)
+            draw(ax, centre, low, high, against.attrs.get("level"))
+            lowest = np.fmin(lowest, low)
     ax.plot(centre, values, color=ACCENT, linewidth=1.8, marker="o", markersize=3, label="median")
+    if "p_bin" in against:
+        apart = against["p_bin"].to_numpy() <= ALPHA
+        ax.plot(centre[apart], values[apart], "o", color=HIGHLIGHT, markersize=5, label="not its mean (p ≤ 0.05)")
     half = 0.5 * float(centre[1] - centre[0])
     ax.set_xlim(centre[0] - half, centre[-1] + half)
-    known = against[lower].to_numpy() if lower in against else values
-    if np.nanmin(known) >= 0:
+    if np.nanmin(lowest) >= 0:
         ax.set_ylim(bottom=0)
     ax.legend(loc="best", ncols=2)
     units = bins.attrs.get("units", "")
@@ -50,6 +59,16 @@ def curvature_against(against: xr.Dataset, variable: str = "mean_curvature_norm"
     top = _occupancy(against, centre, 2 * half, ax) if "occupancy" in against else ax
     top.set_title(f"Curvature against {plain(name, 30)}")
     return ax
+
+
+def _band(ax: Axes, centre: FloatArray, low: FloatArray, high: FloatArray, level: float | None) -> None:
+    name = "band" if level is None else f"{100 * float(level):g} % band"
+    ax.fill_between(centre, low, high, color=BAND, linewidth=0, label=name)
+
+
+def _quartiles(ax: Axes, centre: FloatArray, low: FloatArray, high: FloatArray, level: float | None) -> None:
+    for values, name in ((low, "quartiles of samples"), (high, None)):
+        ax.plot(centre, values, color=FAINT, linewidth=1.0, linestyle=(0, (3, 2)), label=name)
 
 
 def _occupancy(against: xr.Dataset, centre: np.ndarray, width: float, ax: Axes) -> Axes:
