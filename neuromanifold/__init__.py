@@ -15,6 +15,7 @@ _PUBLIC: dict[str, str | None] = {
     "distributions": None,
     "featuremaps": None,
     "benchmarks": None,
+    "compare": None,
     "data": None,
     "report": None,
     "statistics": None,

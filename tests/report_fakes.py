@@ -222,6 +222,40 @@ def statistics() -> xr.Dataset:
     )
 
 
+def table(n: int) -> xr.Dataset:
+    """Layers against layers, less alike the farther they are apart."""
+    apart = np.abs(np.arange(n)[:, None] - np.arange(n))
+    names = [f"layer {i + 1}" for i in range(n)]
+    return xr.Dataset(
+        {
+            "value": (("a", "b"), np.exp(-0.3 * apart), {"units": "1"}),
+            "standard_error": (("a", "b"), 0.01 * apart),
+            "p_value": (("a", "b"), np.where(apart < 5, 0.01, 0.4)),
+        },
+        coords={"a": names, "b": names},
+        attrs={"measure": "debiased linear CKA"},
+    )
+
+
+def beside() -> xr.Dataset:
+    """Two profiles along the head's direction."""
+    angle = np.linspace(0, TAU, 120, endpoint=False)
+    curves = 1 + 0.3 * np.stack([np.cos(3 * angle), np.cos(3 * angle + 0.5)])
+    name, dims = "dimensionless_mean_curvature", ("representation", "angle")
+    return xr.Dataset(
+        {
+            name: (dims, curves, {"long_name": "dimensionless mean curvature", "units": ""}),
+            f"{name}_lower": (dims, curves - 0.1),
+            f"{name}_upper": (dims, curves + 0.1),
+            f"{name}_correlation": 0.88,
+        },
+        coords={
+            "representation": ["recording", "network"],
+            "angle": ("angle", angle, {"long_name": "head direction"}),
+        },
+    )
+
+
 def analysis(template: str = "circle", names: list[str] | None = None) -> FakeAnalysis:
     """A decided analysis, or one that could not tell."""
     rec = recording(names=names)

@@ -44,6 +44,9 @@ def all_figures() -> dict[str, Figure]:
         "latent": figures.latent_against(views.latent_view(latent, rec["head_direction"])),
         "latent and position": figures.latent_against(views.latent_view(latent, rec["position"])),
         "against": figures.curvature_against(fakes.against()),
+        "similarity": figures.similarity(fakes.table(7)),
+        "similarity of many": figures.similarity(fakes.table(12)),
+        "beside": figures.curvature_beside(fakes.beside()),
     }
     for template in ("circle", "torus", "sphere"):
         profile = fakes.profile(template)

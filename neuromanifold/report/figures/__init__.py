@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from neuromanifold.report.figures.against import curvature_against
 from neuromanifold.report.figures.barcodes import barcode, barcodes
+from neuromanifold.report.figures.beside import curvature_beside
 from neuromanifold.report.figures.latent import latent_against
 from neuromanifold.report.figures.manifold import manifold
 from neuromanifold.report.figures.profile import curvature_profile
+from neuromanifold.report.figures.similarity import similarity
 from neuromanifold.report.figures.tuning import tuning
 
 __all__ = [
     "barcode",
     "barcodes",
     "curvature_against",
+    "curvature_beside",
     "curvature_profile",
     "latent_against",
     "manifold",
+    "similarity",
     "tuning",
 ]
