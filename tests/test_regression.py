@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from neuromanifold.models.gauge import gauge_name, in_gauge, relaxed_distortion
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import (
     Prior,
+    _against,
     _best_scale,
+    _log_evidence,
     _posterior_mean,
     _priors,
     fit_regression,
@@ -112,8 +115,39 @@ def _log_evidence_at(moments: Moments, prior: Prior, eigenvalues: torch.Tensor) 
 def test_every_band_limit_of_a_circle_is_tried() -> None:
     """A curve of order 4 was fitted with order 5: order 4 had been left out of a geometric selection."""
     moments = small_problem(200, 3, 30)[2]
-    ends = {prior.n_harmonics for prior in _priors(moments, CIRCLE.harmonics(30).eigenvalues)}
+    ends = {prior.n_harmonics for prior in _priors(len(moments.gram), CIRCLE.harmonics(30).eigenvalues)}
     assert ends == {2 * order + 1 for order in range(1, 31)}
+
+
+def test_bayes_factors_are_differences_of_the_evidence() -> None:
+    """Savage and Dickey's ratio against two marginal likelihoods of the same family and scale."""
+    _, _, moments, eigenvalues = small_problem(60, 2, 4)
+    whole = Prior(9, "exponential", 0.6, 0.7)
+    against = _against(moments, whole, eigenvalues)
+    assert set(against) == {1, 2, 3, 4}
+    for number, log_factor in against.items():
+        fewer = replace(whole, left_out=(number,))
+        gain = float(_log_evidence(moments, fewer, eigenvalues) - _log_evidence(moments, whole, eigenvalues))
+        assert log_factor == pytest.approx(gain, rel=1e-8)
+
+
+def test_eigenspaces_without_signal_are_left_out() -> None:
+    """A curve that is its own image through the centre has odd frequencies only; turned by any angle as well."""
+    theta = torch.linspace(0, 2 * math.pi, 801, dtype=torch.float64)[:800, None]
+    harmonics, noise = CIRCLE.harmonics(9), 0.05 * normal(800, 4, seed=3)
+    frame = torch.linalg.qr(normal(4, 2))[0]
+    found = []
+    for turn in (0.0, 0.7):
+        t = theta + turn
+        radius = 1 + 0.3 * torch.cos(2 * t) + 0.1 * torch.cos(4 * t)
+        x = radius * torch.cat([t.cos(), t.sin()], 1) @ frame.mT + noise
+        fit = fit_regression(Moments.at_points(harmonics, CIRCLE.embed(theta), x - x.mean(0)), harmonics.eigenvalues)
+        size = (fit.weight @ frame).square().sum(1)
+        assert {2, 4} <= set(fit.prior.left_out)
+        assert float(size[[3, 4, 7, 8]].max()) == 0
+        assert not {1, 3, 5} & set(fit.prior.left_out)
+        found.append(fit)
+    assert found[0].prior.left_out == found[1].prior.left_out
 
 
 def test_noise_free_activity_is_fitted_exactly() -> None:

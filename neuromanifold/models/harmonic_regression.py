@@ -4,13 +4,17 @@
 covariance. Prior ``C_a ~ N(0, tau / rho(lambda_a))``: smooth maps are likely. The band limit, the family
 rho and the scale tau are chosen together by the marginal likelihood, after the signal's rank has been
 reduced: noise that does not fit in the leading singular vectors of a first fit carries no curvature (a
-curve in R^100 that lives in a plane has a planar H).
+curve in R^100 that lives in a plane has a planar H). Eigenspaces without signal inside the band (the even
+frequencies of a curve that is its own mirror image through the centre) are then left out, each by its Bayes
+factor: their noise would bend the manifold as much as that of their neighbours. Whole eigenspaces, so that no
+direction of the template is special.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,20 +31,37 @@ MAX_LOG_PRECISION = 25.0
 N_SCALES = 60
 # All band limits are tried up to this many, every second to tenth of more.
 MAX_BAND_LIMITS = 32
+# Log Bayes factor from which an eigenspace is left out, and how often the rest is looked at again.
+LEAVE_OUT = 1.0
+N_PRUNINGS = 6
+FAMILIES = (
+    ("power", 4.0),
+    *(("heat", rate) for rate in (0.03, 0.1, 0.3)),
+    *(("exponential", rate) for rate in (0.3, 0.6, 1.0)),
+)
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Precision ``tau^-1 rho(lambda)`` on the first ``n_harmonics`` functions; ``family`` and ``rate`` give rho."""
+    """Precision ``tau^-1 rho(lambda)`` on the first ``n_harmonics`` functions; ``family`` and ``rate`` give rho.
+
+    ``left_out`` are the numbers of the eigenspaces (the constant's is 0) whose coefficients are zero.
+    """
 
     n_harmonics: int
     family: str
     rate: float
     scale: float = 1.0
+    left_out: tuple[int, ...] = ()
+
+    def deviation(self, eigenvalues: Tensor) -> Tensor:
+        """``rho^-1/2``: prior standard deviation of the functions but the constant, at scale 1; 0 where left out."""
+        left_out = torch.tensor(self.left_out, device=eigenvalues.device)
+        out = torch.isin(eigenspaces(eigenvalues)[1 : self.n_harmonics], left_out)
+        return self.precision(eigenvalues).rsqrt().masked_fill(out, 0)
 
     def precision(self, eigenvalues: Tensor) -> Tensor:
-        """``rho`` of the functions that are penalised, all but the constant (n_harmonics - 1,), 1 at the
-        first.
+        """``rho`` of all functions but the constant (n_harmonics - 1,), 1 at the first.
 
         Power ``lambda^rate``, heat ``e^(rate lambda)``, exponential ``e^(rate sqrt lambda)``, lambda in
         units of the first positive eigenvalue.
@@ -82,10 +103,10 @@ def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None
     white = moments.transformed(noise.whitening)
     basis = _signal_basis(white)
     signal = white.transformed(basis)
-    candidates = [prior] if prior is not None else _priors(moments, eigenvalues)
-    log_evidence, chosen = max(
-        (_best_scale(signal, candidate, eigenvalues) for candidate in candidates), key=lambda pair: pair[0]
-    )
+    if prior is None:
+        log_evidence, chosen = _chosen(signal, eigenvalues)
+    else:
+        log_evidence, chosen = _best_scale(signal, prior, eigenvalues)
     reduced, n_used = _posterior_mean(signal, chosen, eigenvalues)
     weight = reduced @ basis.mT
     # Where there is no signal the mean is still what it is: nothing is known beforehand about the constant.
@@ -126,19 +147,62 @@ def _conditioned(gram: Tensor) -> Tensor:
     return gram + 1e-6 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
 
 
-def _priors(moments: Moments, eigenvalues: Tensor) -> Iterator[Prior]:
-    """The families at every band limit: complete eigenspaces only, so that no direction of the template is special."""
-    steps = torch.unique_consecutive(eigenvalues.round(decimals=6), return_counts=True)[1].cumsum(0)
-    ends = [int(end) for end in steps if 1 < int(end) <= len(moments.gram)]
+def eigenspaces(eigenvalues: Tensor) -> Tensor:
+    """Number (p,) of each function's eigenspace, from 0."""
+    return torch.unique_consecutive(eigenvalues.round(decimals=6), return_inverse=True)[1]
+
+
+def _chosen(signal: Moments, eigenvalues: Tensor) -> tuple[float, Prior]:
+    """The likeliest family, band limit and scale, and of these the eigenspaces that the signal is in."""
+    best = _likeliest(signal, _priors(len(signal.gram), eigenvalues), eigenvalues)
+    for _ in range(N_PRUNINGS):
+        against = _against(signal, best[1], eigenvalues)
+        silent = [number for number, log_factor in against.items() if log_factor > LEAVE_OUT]
+        if not 0 < len(silent) < len(against):
+            break
+        left_out = tuple(sorted((*best[1].left_out, *silent)))
+        fewer = (Prior(best[1].n_harmonics, *family, left_out=left_out) for family in FAMILIES)
+        best = _likeliest(signal, fewer, eigenvalues)
+    return best
+
+
+def _likeliest(signal: Moments, priors: Iterable[Prior], eigenvalues: Tensor) -> tuple[float, Prior]:
+    """Log evidence and prior, at its best scale, of the likeliest of several."""
+    return max((_best_scale(signal, prior, eigenvalues) for prior in priors), key=lambda pair: pair[0])
+
+
+def _priors(n_harmonics: int, eigenvalues: Tensor) -> Iterator[Prior]:
+    """The families at every band limit: complete eigenspaces only."""
+    steps = torch.bincount(eigenspaces(eigenvalues)).cumsum(0).tolist()
+    ends = [end for end in steps if 1 < end <= n_harmonics]
     if len(ends) > MAX_BAND_LIMITS:  # a geometric selection of the many eigenvalues of a torus
         picks = torch.logspace(0, 1, MAX_BAND_LIMITS // 2, base=len(ends)).round().long() - 1
         ends = [ends[i] for i in sorted(set(picks.tolist()))]
     for end in ends:
-        yield Prior(end, "power", 4.0)
-        for rate in (0.03, 0.1, 0.3):
-            yield Prior(end, "heat", rate)
-        for rate in (0.3, 0.6, 1.0):
-            yield Prior(end, "exponential", rate)
+        for family in FAMILIES:
+            yield Prior(end, *family)
+
+
+def _against(moments: Moments, prior: Prior, eigenvalues: Tensor) -> dict[int, float]:
+    """Log Bayes factor against each eigenspace that the prior has: positive where the samples do without it.
+
+    By the density ratio of Savage and Dickey at zero, ``p(C_e = 0 | x) / p(C_e = 0)``, under N(mean, cov) with
+    ``cov = (gram + rho / tau)^-1``, the same for every signal dimension.
+    """
+    nu, directions, b = _spectrum(moments, prior, eigenvalues)
+    shrink = prior.scale / (1 + prior.scale * nu)
+    covariance = (directions * shrink) @ directions.mT
+    mean = directions @ (shrink[:, None] * b)
+    log_variance = 2 * prior.deviation(eigenvalues).log() + math.log(prior.scale)
+    numbers = eigenspaces(eigenvalues)[1 : prior.n_harmonics]
+    factors = {}
+    for number in sorted(set(numbers.tolist()) - set(prior.left_out)):
+        inside = numbers == number
+        root = torch.linalg.cholesky(covariance[inside][:, inside])
+        log_ratio = 0.5 * float(log_variance[inside].sum()) - float(root.diagonal().log().sum())
+        distance = torch.linalg.solve_triangular(root, mean[inside], upper=False).square().sum()
+        factors[number] = mean.shape[1] * log_ratio - 0.5 * float(distance)
+    return factors
 
 
 def _spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -148,34 +212,42 @@ def _spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tens
     moments along them. The constant is integrated out beforehand (restricted likelihood): ``gram - g g^T /
     g_00``.
     """
-    inverse_root = prior.precision(eigenvalues).to(moments.gram).rsqrt()
+    deviation = prior.deviation(eigenvalues).to(moments.gram)
     part = moments.restricted(prior.n_harmonics)
     mean_values = part.gram[0] / part.gram[0, 0]
     gram = (part.gram - mean_values[:, None] * part.gram[0])[1:, 1:]
     cross = (part.cross - mean_values[:, None] * part.cross[0])[1:]
-    values, vectors = torch.linalg.eigh(inverse_root[:, None] * gram * inverse_root)
-    directions = inverse_root[:, None] * vectors
+    values, vectors = torch.linalg.eigh(deviation[:, None] * gram * deviation)
+    directions = deviation[:, None] * vectors
     return values.clamp_min(0), directions, directions.mT @ cross
 
 
-def _best_scale(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[float, Prior]:
-    """Log evidence, up to a constant shared by all priors, at the best scale tau.
+def _log_evidence(moments: Moments, prior: Prior, eigenvalues: Tensor) -> Tensor:
+    """Log evidence up to a constant that all priors share: ``sum_c log p(x_c)`` in unit noise."""
+    nu, _, b = _spectrum(moments, prior, eigenvalues)
+    return _evidence_at(torch.tensor([prior.scale]).to(nu), nu, b)[0]
 
-    ``2 log p = sum_c [ sum_a tau b_ac^2 / (1 + tau nu_a) - sum_a log(1 + tau nu_a) ]`` in unit noise.
-    """
+
+def _evidence_at(scales: Tensor, nu: Tensor, b: Tensor) -> Tensor:
+    """``2 log p = sum_c [ sum_a tau b_ac^2 / (1 + tau nu_a) - sum_a log(1 + tau nu_a) ]`` at scales tau (s,)."""
+    shrink = 1 + scales[:, None] * nu
+    fit = (scales[:, None] * b.square().sum(1) / shrink).sum(1)
+    return 0.5 * (fit - b.shape[1] * shrink.log().sum(1))
+
+
+def _best_scale(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[float, Prior]:
+    """Log evidence at the best scale tau, and the prior with it."""
     nu, _, b = _spectrum(moments, prior, eigenvalues)
     # The scale at which the prior's variance is the data's, and eight decades either way.
     middle = float(b.square().sum() / nu.square().sum().clamp_min(1e-300)) / b.shape[1]
     scales = middle * torch.logspace(-8, 8, N_SCALES, dtype=nu.dtype, device=nu.device)
     for _ in range(2):
-        shrink = 1 + scales[:, None] * nu
-        fit = (scales[:, None] * b.square().sum(1) / shrink).sum(1)
-        log_evidence = 0.5 * (fit - b.shape[1] * shrink.log().sum(1))
+        log_evidence = _evidence_at(scales, nu, b)
         best = int(log_evidence.argmax())
         chosen = float(log_evidence[best]), float(scales[best])
         low, high = scales[max(best - 1, 0)].log10(), scales[min(best + 1, len(scales) - 1)].log10()
         scales = torch.logspace(float(low), float(high), N_SCALES // 3, dtype=nu.dtype, device=nu.device)
-    return chosen[0], Prior(prior.n_harmonics, prior.family, prior.rate, chosen[1])
+    return chosen[0], replace(prior, scale=chosen[1])
 
 
 def _posterior_mean(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, float]:
