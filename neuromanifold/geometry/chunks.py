@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,14 +11,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neuromanifold.geometry.maps import Stages
 
-__all__ = ["points_per_chunk"]
+__all__ = ["N_COPIES", "fitting", "numbers_per_point", "points_per_chunk"]
 
 # Streams of the widest layer that stay in a core's share of the cache. Smaller chunks waste time in overhead
 # (each reads all weights again), larger ones in memory traffic.
 _CACHE_BYTES = 4 << 20
 _SMALLEST_CHUNK = 16
 # Tensors of the size of a layer's streams that are alive at once while an activation is differentiated.
-_N_COPIES = 6
+N_COPIES = 6
 
 
 class _Sizes(TorchDispatchMode):
@@ -37,24 +38,31 @@ class _Sizes(TorchDispatchMode):
 
 def points_per_chunk(stages: Stages, u: Tensor, n_streams: int, memory: int, on_points: bool) -> int:
     """Points per chunk, from the most numbers that one point becomes on its way through the map."""
-    bytes_per_point = n_streams * _width(stages, u, on_points) * (torch.finfo(stages.dtype).bits // 8)
-    allowed = memory // (_N_COPIES * bytes_per_point)
-    if u.device.type != "cpu":
+    x = u[:1].to(stages.dtype)
+    if stages.chart is not None and not on_points:
+        x = stages.chart.embed(x)
+    width = max([1, *numbers_per_point(stages.evaluate, x)])
+    return fitting(n_streams * width * (torch.finfo(stages.dtype).bits // 8), memory, u.device)
+
+
+def fitting(bytes_per_point: int, memory: int, device: torch.device) -> int:
+    """Points whose widest layer, ``bytes_per_point`` each, fits the cache and the memory."""
+    allowed = memory // (N_COPIES * bytes_per_point)
+    if device.type != "cpu":
         return max(allowed, 1)
     return max(min(allowed, max(_CACHE_BYTES // bytes_per_point, _SMALLEST_CHUNK)), 1)
 
 
-def _width(stages: Stages, u: Tensor, on_points: bool) -> int:
-    """Numbers per point of the widest operation: what two more points add, so that weights do not count."""
-    x = u[:1].to(stages.dtype)
-    if stages.chart is not None and not on_points:
-        x = stages.chart.embed(x)
-    one, three = _sizes(stages, x), _sizes(stages, x.expand(3, -1))
-    grown = [(b - a + 1) // 2 for a, b in zip(one, three, strict=False)]
-    return max([1, *grown])
+def numbers_per_point(function: Callable[[Tensor], Tensor], x: Tensor) -> list[int]:
+    """Numbers that each operation of a function of batches makes for one point ``x (1, ...)``.
+
+    They are what two more points add, so that weights do not count.
+    """
+    one, three = _sizes(function, x), _sizes(function, x.expand(3, *x.shape[1:]))
+    return [(b - a + 1) // 2 for a, b in zip(one, three, strict=False)]
 
 
-def _sizes(stages: Stages, x: Tensor) -> list[int]:
+def _sizes(function: Callable[[Tensor], Tensor], x: Tensor) -> list[int]:
     with torch.no_grad(), _Sizes() as sizes:
-        stages.evaluate(x)
+        function(x)
     return sizes.numels

@@ -74,7 +74,12 @@ class Stages:
         x, first, second = self._chart(u, on_points)
         if directions is not None:
             v = directions.to(x)
-            first, second = first @ v, torch.einsum("nmij,nia,njb->nmab", second, v, v)
+            if self.chart is None:
+                # The identity chart of many coordinates (pixels) is never multiplied out.
+                r = v.shape[-1]
+                first, second = v, second[..., :1, :1].expand(*v.shape[:2], r, r)
+            else:
+                first, second = first @ v, torch.einsum("nmij,nia,njb->nmab", second, v, v)
         streams = [x, *first.unbind(-1)]
         if order == 2:
             streams += [second[..., i, j] for i, j in pairs(first.shape[-1])]

@@ -8,6 +8,7 @@ other way.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from neuromanifold.geometry.nested import pairs
 
-__all__ = ["reverse_jacobian", "reverse_streams"]
+__all__ = ["pullback", "reverse_jacobian", "reverse_streams"]
 
 
 def reverse_streams(function: Callable[[Tensor], Tensor], streams: Tensor, k: int, order: int) -> Tensor:
@@ -48,6 +49,31 @@ def reverse_jacobian(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[T
         columns = [column.sum() for column in value.unbind(1)]
     rows = [torch.autograd.grad(c, x, retain_graph=True, materialize_grads=True)[0] for c in columns]
     return value.detach(), torch.stack(rows, dim=1)
+
+
+def pullback(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Values ``(n, d)`` of a function of batches at points ``(n, k)``, and its pullback ``w -> Jᵀ w`` there.
+
+    The pullback takes c covectors at each point, ``(c, n, d)``, to ``(c, n, k)`` in one batched backward pass;
+    one by one where torch cannot batch some part of it. Values and covectors carry no graph.
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        value = function(x)
+
+    def pull(w: Tensor) -> Tensor:
+        if not value.requires_grad:
+            return x.new_zeros(len(w), *x.shape)
+        options = {"retain_graph": True, "materialize_grads": True}
+        try:
+            # Functions without a batching rule are slow, and torch says so at each; nothing follows for the user.
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="There is a performance drop")
+                return torch.autograd.grad(value, x, w, is_grads_batched=True, **options)[0]
+        except RuntimeError:
+            return torch.stack([torch.autograd.grad(value, x, one, **options)[0] for one in w])
+
+    return value.detach(), pull
 
 
 def _pushforward(y: Tensor, x: Tensor) -> Callable[[Tensor], Tensor]:
