@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from neuromanifold import geometry
 from neuromanifold._errors import InputError
@@ -31,6 +32,13 @@ from neuromanifold.featuremaps.planes import Plane
 
 __all__ = ["FeatureMap", "Restriction", "as_inputs", "gauss_curvature"]
 
+# Rounding errors of a Jacobian's entries are independent, so the norm of their matrix is about eps σ_max whatever its
+# size (below 2 eps σ_max in every network tried). A singular value is zero below this many eps σ_max, or below what
+# the decomposition itself, in float64, can tell.
+_NOISE = 10
+_EPS = torch.finfo(torch.float64).eps
+# Points at a time, and bytes of their Jacobians: what stands between two steps of the progress bar.
+_POINTS, _JACOBIAN_BYTES = 32, 1 << 26
 # Second derivatives need D(D+1)/2 passes, and the products <II, II> D⁴ numbers a point.
 MOST_CURVED_DIMENSIONS = 32
 
@@ -42,6 +50,7 @@ class FeatureMap(ABC):
     """
 
     normalize: bool = False
+    verbose: bool = False
 
     @property
     @abstractmethod
@@ -83,13 +92,14 @@ class FeatureMap(ABC):
 
     def spectrum(self, x: Any, *, normalize: bool | None = None) -> Tensor:
         """The D eigenvalues of g, largest first: ``(b, D)``; zeros where n < D."""
-        first = self.jacobian(x, normalize=normalize)
-        values = singular_values(first) ** 2
-        return torch.nn.functional.pad(values, (0, first.shape[-1] - values.shape[-1]))
+        x, single = as_inputs(x)
+        values = self._singular_values(x, normalize) ** 2
+        values = torch.nn.functional.pad(values, (0, x[0].numel() - values.shape[-1]))
+        return values[0] if single else values
 
     def rank(self, x: Any) -> Tensor:
         """Numerical rank of g: ``(b,)``, int64; -1 where the Jacobian is not finite."""
-        return self._volume_and_rank(x, False)[1]
+        return self._volume_and_rank(x, None)[1]
 
     def log_volume(self, x: Any, *, normalize: bool | None = None) -> Tensor:
         """``½ Σ log λ`` over the nonzero eigenvalues of g: ``(b,)``; ``½ log det g`` where the rank is full.
@@ -97,7 +107,7 @@ class FeatureMap(ABC):
         Of a submersion (n < D, or any other rank below D) it is the pseudo-volume of Zavatone-Veth et
         al. 2025, §2: read it with :meth:`rank`.
         """
-        return self._volume_and_rank(x, self._normalizes(normalize))[0]
+        return self._volume_and_rank(x, normalize)[0]
 
     def scalar_curvature(self, x: Any, *, normalize: bool | None = None) -> Tensor:
         """Scalar curvature S of g (that of the image): ``(b,)``; 2/R² on a 2-sphere of radius R.
@@ -113,8 +123,9 @@ class FeatureMap(ABC):
             If the map is not twice continuously differentiable (ReLU).
         """
         x, single = as_inputs(x)
-        n_features = self._check_curvature(x)
+        n_features = self._check_dimensions(x)
         curvature = self.image_curvature(x) * (n_features if self._normalizes(normalize) else 1)
+        self._check_regular(x)
         return curvature[0] if single else curvature
 
     def restrict(self, plane: Plane) -> Restriction:
@@ -127,44 +138,58 @@ class FeatureMap(ABC):
     def _normalizes(self, normalize: bool | None) -> bool:
         return self.normalize if normalize is None else normalize
 
-    def _volume_and_rank(self, x: Any, normalize: bool) -> tuple[Tensor, Tensor]:
-        first = self.jacobian(x, normalize=normalize)
-        values = singular_values(first)
-        known = ~values[..., 0].isnan()
-        nonzero = values > max(first.shape[-2:]) * self.eps * values[..., :1]
-        volume = torch.where(nonzero, values, 1.0).log().sum(-1)
-        return torch.where(known, volume, torch.nan), torch.where(known, nonzero.sum(-1), -1)
+    def _singular_values(self, x: Tensor, normalize: bool | None) -> Tensor:
+        """Singular values of J_Φ ``(b, min(n, D))``; few Jacobians are held at a time."""
+        n_features = self._n_features(x)
+        size = max(1, min(_POINTS, _JACOBIAN_BYTES // (8 * n_features * x[0].numel())))
+        pieces = tqdm(x.split(size), desc="points", disable=not self.verbose or len(x) <= size, leave=False)
+        values = torch.cat([singular_values(self.derivatives(piece)) for piece in pieces])
+        return values / math.sqrt(n_features) if self._normalizes(normalize) else values
 
-    def _check_curvature(self, x: Tensor) -> int:
-        """n, where the points have a scalar curvature."""
+    def _volume_and_rank(self, x: Any, normalize: bool | None) -> tuple[Tensor, Tensor]:
+        x, single = as_inputs(x)
+        values = self._singular_values(x, normalize)
+        known = ~values[:, 0].isnan()
+        zero = max(_NOISE * self.eps, max(self._n_features(x), x[0].numel()) * _EPS)
+        nonzero = values > zero * values[:, :1]
+        volume = torch.where(known, torch.where(nonzero, values, 1.0).log().sum(-1), torch.nan)
+        rank = torch.where(known, nonzero.sum(-1), -1)
+        return (volume[0], rank[0]) if single else (volume, rank)
+
+    def _n_features(self, x: Tensor) -> int:
+        with torch.no_grad():
+            return self.outputs(x[:1]).shape[-1]
+
+    def _check_dimensions(self, x: Tensor) -> int:
+        """n, where D inputs can have a scalar curvature."""
         n_inputs = x[0].numel()
         if n_inputs > MOST_CURVED_DIMENSIONS:
             raise InputError(
                 f"the scalar curvature takes D(D+1)/2 second derivatives, and this map has D = {n_inputs} inputs (at "
                 f"most {MOST_CURVED_DIMENSIONS}); restrict it to a line or plane first: phi.restrict(plane)"
             )
-        n_features = self.outputs(x[:1]).shape[-1]
+        n_features = self._n_features(x)
         if n_features < n_inputs:
             raise InputError(
                 f"{n_inputs} inputs are mapped to {n_features} outputs, so the metric is degenerate and has no scalar "
                 "curvature; restrict the map to fewer directions (phi.restrict), or look at log_volume and rank"
             )
-        self._check_regular(self.rank(x), n_inputs)
         return n_features
 
-    @staticmethod
-    def _check_regular(rank: Tensor, n_inputs: int) -> None:
-        singular = int((rank < n_inputs).sum())
-        if singular == len(rank):
+    def _check_regular(self, x: Tensor) -> None:
+        """Refuse points of which none has a metric of full rank; warn where some have not."""
+        rank, n_inputs = self.rank(x), x[0].numel()
+        n_singular = int((rank < n_inputs).sum())
+        if n_singular == len(rank):
             raise InputError(
                 f"the metric of {n_inputs} inputs has rank {int(rank.max())} at most, so it has no scalar curvature "
                 "(the map loses a direction of its input); restrict it to fewer directions (phi.restrict)"
             )
-        if singular:
+        if n_singular:
             warnings.warn(
-                f"the metric is rank-deficient at {singular} of {len(rank)} points: their scalar curvature is NaN",
+                f"the metric is rank-deficient at {n_singular} of {len(rank)} points; their scalar curvature is NaN",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
 
@@ -180,7 +205,7 @@ class Restriction(FeatureMap):
 
     def __init__(self, base: FeatureMap, plane: Plane) -> None:
         self.base, self.plane = base, plane
-        self.normalize = base.normalize
+        self.normalize, self.verbose = base.normalize, base.verbose
 
     @property
     def eps(self) -> float:

@@ -23,7 +23,7 @@ class OnSphere(FeatureMap):
 
     def __init__(self, base: FeatureMap) -> None:
         self.base = base
-        self.normalize = base.normalize
+        self.normalize, self.verbose = base.normalize, base.verbose
 
     @property
     def eps(self) -> float:

@@ -5,15 +5,18 @@ The network is evaluated in evaluation mode (stored moments in batch normalisati
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from neuromanifold import geometry
 from neuromanifold._errors import InputError
-from neuromanifold.featuremaps.base import FeatureMap, gauss_curvature
+from neuromanifold.featuremaps.base import FeatureMap, as_inputs, gauss_curvature
 from neuromanifold.featuremaps.codomain import OnSphere
+from neuromanifold.featuremaps.jacobians import Plan, full_jacobian, plan
+from neuromanifold.featuremaps.smoothness import check_smooth
 from neuromanifold.featuremaps.submodule import Submodule
 
 __all__ = ["Layer", "layer"]
@@ -65,6 +68,9 @@ class Layer(FeatureMap):
     def __init__(self, submodule: Submodule, *, memory: int, verbose: bool) -> None:
         self.submodule, self.memory, self.verbose = submodule, memory, verbose
 
+    def __repr__(self) -> str:
+        return f"Layer({self.submodule!r})"
+
     @property
     def eps(self) -> float:
         return torch.finfo(self.submodule.dtype).eps
@@ -73,13 +79,23 @@ class Layer(FeatureMap):
         return self.submodule(x)
 
     def derivatives(self, x: Tensor, directions: Tensor | None = None) -> Tensor:
-        shape, flat = x.shape[1:], x.flatten(1)
-
-        def h(u: Tensor) -> Tensor:
-            return self.outputs(u.reshape(-1, *shape))
-
-        along = None if directions is None else directions.flatten(1).mT.expand(len(x), -1, -1)
-        return geometry.jacobian(h, flat, directions=along, memory=self.memory, dtype=self.submodule.dtype)
+        h, u = self._flattened(x)
+        if directions is None:
+            return full_jacobian(h, u, plan(h, u, self.memory), verbose=self.verbose)
+        along = directions.to(u).flatten(1).mT.expand(len(u), -1, -1)
+        return geometry.jacobian(h, u, directions=along, memory=self.memory, dtype=u.dtype)
 
     def image_curvature(self, x: Tensor) -> Tensor:
+        check_smooth(self.outputs, x[:1])
         return gauss_curvature(self, x)
+
+    def plan(self, x: Any) -> Plan:
+        """How the Jacobians at inputs ``(b, *shape)`` are computed: by rows or columns, how many at a time, and the
+        predicted peak of memory.
+        """
+        return plan(*self._flattened(as_inputs(x)[0]), self.memory)
+
+    def _flattened(self, x: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+        """The layer as a function of flat inputs, and those, in the network's precision."""
+        shape = x.shape[1:]
+        return lambda u: self.outputs(u.reshape(-1, *shape)), x.flatten(1).to(self.submodule.dtype)

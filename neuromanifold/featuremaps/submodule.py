@@ -40,7 +40,7 @@ class Submodule:
     Raises
     ------
     InputError
-        If there is no such submodule, or it is of a kind that has no single tensor as output.
+        If there is no such submodule, or a batch normalisation keeps no moments of its own.
     """
 
     def __init__(self, module: nn.Module, name: str | None = None) -> None:
@@ -48,6 +48,7 @@ class Submodule:
             raise InputError(f"a layer belongs to an nn.Module; got {type(module).__name__}")
         self.module, self.name = module, name or ""
         self.target = _find(module, self.name)
+        _check_moments(module)
 
     def __repr__(self) -> str:
         return f"{type(self.module).__name__}.{self.name}" if self.name else type(self.module).__name__
@@ -59,10 +60,19 @@ class Submodule:
 
     @property
     def device(self) -> torch.device:
+        """The device of its parameters."""
         return own_device(self.module)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Outputs ``(b, n)``, flattened, in the precision of x."""
+        """Outputs ``(b, n)``, flattened, in the precision of x.
+
+        Raises
+        ------
+        InputError
+            If the inputs are on another device, the module refuses them, or its output is not one tensor.
+        """
+        if x.device != self.device:
+            raise InputError(f"the inputs are on {x.device} and the network is on {self.device}; move one of them")
         state = {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
         frozen = {name: t.detach().to(x.dtype) if t.is_floating_point() else t for name, t in state.items()}
         with _evaluating(self.module):
@@ -75,6 +85,13 @@ class Submodule:
             output = functional_call(self.module, state, (x,))
         except _Reached as reached:
             return reached.output
+        except InputError:
+            raise
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise InputError(
+                f"{type(self.module).__name__} refuses inputs of shape {tuple(x.shape)} (the first axis is that of the "
+                f"points) and precision {x.dtype}: {error}"
+            ) from error
         finally:
             if hook is not None:
                 hook.remove()
@@ -107,6 +124,15 @@ def _find(module: nn.Module, name: str) -> nn.Module:
     near = get_close_matches(name, names, n=3)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise InputError(f"{type(module).__name__} has no layer {name!r}{hint}; it has: {', '.join(names) or 'none'}")
+
+
+def _check_moments(module: nn.Module) -> None:
+    for name, part in module.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is None:
+            raise InputError(
+                f"the batch normalisation {name!r} keeps no running moments, so the output at one input depends on the "
+                "others of its batch, and is no function of it; use track_running_stats=True"
+            )
 
 
 def _as_features(output: Any, layer: Submodule, n_points: int) -> Any:

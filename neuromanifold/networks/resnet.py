@@ -67,14 +67,11 @@ class ResNet(nn.Module):
             self.stem = nn.Sequential(convolution(3, 64, 3), nn.BatchNorm2d(64), activation_module(activation))
             n_in = 64
             for stage, (n, pooled) in enumerate(zip(n_blocks, _POOLED, strict=True)):
-                n_inner = 64 * 2**stage
-                blocks = []
-                for index in range(n):
-                    stride = 2 if stage > 0 and index == 0 else 1
-                    blocks.append(_Block(n_in, n_inner, expansion, stride, activation))
-                    n_in = n_inner * expansion
-                self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+                n_out = 64 * 2**stage * expansion
+                blocks = _stage(n_in, n_out, n, expansion, activation, stride=1 if stage == 0 else 2)
+                self.add_module(f"layer{stage + 1}", blocks)
                 self.add_module(f"pool{stage + 1}", nn.Sequential(nn.AdaptiveAvgPool2d(pooled), nn.Flatten()))
+                n_in = n_out
             self.fc = nn.Linear(self.n_features, n_classes)
         he_normal(self, generator)
 
@@ -86,12 +83,17 @@ class ResNet(nn.Module):
         return self.fc(features)
 
 
+def _stage(n_in: int, n_out: int, n_blocks: int, expansion: int, activation: str, stride: int) -> nn.Sequential:
+    first = _Block(n_in, n_out, expansion, activation, stride)
+    return nn.Sequential(first, *(_Block(n_out, n_out, expansion, activation, 1) for _ in range(n_blocks - 1)))
+
+
 class _Block(nn.Module):
     """``φ(x' + F(x))``."""
 
-    def __init__(self, n_in: int, n_inner: int, expansion: int, stride: int, activation: str) -> None:
+    def __init__(self, n_in: int, n_out: int, expansion: int, activation: str, stride: int) -> None:
         super().__init__()
-        n_out = n_inner * expansion
+        n_inner = n_out // expansion
         # Each convolution: channels out, size, stride.
         path = [(n_inner, 3, stride), (n_out, 3, 1)]
         if expansion > 1:
