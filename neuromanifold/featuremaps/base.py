@@ -30,12 +30,12 @@ from neuromanifold._errors import InputError
 from neuromanifold._linalg import singular_values
 from neuromanifold.featuremaps.planes import Plane
 
-__all__ = ["FeatureMap", "Restriction", "as_inputs", "gauss_curvature"]
+__all__ = ["NOISE", "FeatureMap", "Restriction", "as_inputs", "gauss_curvature"]
 
 # Rounding errors of a Jacobian's entries are independent, so the norm of their matrix is about eps σ_max whatever its
 # size (below 2 eps σ_max in every network tried). A singular value is zero below this many eps σ_max, or below what
 # the decomposition itself, in float64, can tell.
-_NOISE = 10
+NOISE = 10
 _EPS = torch.finfo(torch.float64).eps
 # Points at a time, and bytes of their Jacobians: what stands between two steps of the progress bar.
 _POINTS, _JACOBIAN_BYTES = 32, 1 << 26
@@ -150,7 +150,7 @@ class FeatureMap(ABC):
         x, single = as_inputs(x)
         values = self._singular_values(x, normalize)
         known = ~values[:, 0].isnan()
-        zero = max(_NOISE * self.eps, max(self._n_features(x), x[0].numel()) * _EPS)
+        zero = max(NOISE * self.eps, max(self._n_features(x), x[0].numel()) * _EPS)
         nonzero = values > zero * values[:, :1]
         volume = torch.where(known, torch.where(nonzero, values, 1.0).log().sum(-1), torch.nan)
         rank = torch.where(known, nonzero.sum(-1), -1)
