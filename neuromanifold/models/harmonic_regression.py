@@ -31,9 +31,11 @@ MAX_LOG_PRECISION = 25.0
 N_SCALES = 60
 # All band limits are tried up to this many, every second to tenth of more.
 MAX_BAND_LIMITS = 32
-# Log Bayes factor from which an eigenspace is left out, and how often the rest is looked at again.
+# Log Bayes factor from which an eigenspace is left out, and how often the rest is looked at again. One whose noise
+# bends the manifold by less than this share of its curvature stays: nothing is gained by leaving it out.
 LEAVE_OUT = 1.0
 N_PRUNINGS = 6
+BENDS = 1e-3
 FAMILIES = (
     ("power", 4.0),
     *(("heat", rate) for rate in (0.03, 0.1, 0.3)),
@@ -184,20 +186,26 @@ def _priors(n_harmonics: int, eigenvalues: Tensor) -> Iterator[Prior]:
 
 
 def _against(moments: Moments, prior: Prior, eigenvalues: Tensor) -> dict[int, float]:
-    """Log Bayes factor against each eigenspace that the prior has: positive where the samples do without it.
+    """Log Bayes factor against each eigenspace of the prior: positive where the samples do without it.
 
     By the density ratio of Savage and Dickey at zero, ``p(C_e = 0 | x) / p(C_e = 0)``, under N(mean, cov) with
-    ``cov = (gram + rho / tau)^-1``, the same for every signal dimension.
+    ``cov = (gram + rho / tau)^-1``, the same for every signal dimension; -inf where noise does not bend the manifold.
     """
     nu, directions, b = _spectrum(moments, prior, eigenvalues)
     shrink = prior.scale / (1 + prior.scale * nu)
     covariance = (directions * shrink) @ directions.mT
     mean = directions @ (shrink[:, None] * b)
     log_variance = 2 * prior.deviation(eigenvalues).log() + math.log(prior.scale)
+    curvature = eigenvalues[1 : prior.n_harmonics].to(mean)  # that a function gives is its eigenvalue times itself
+    noise = mean.shape[1] * curvature.square() * covariance.diagonal()
+    limit = BENDS**2 * float((curvature[:, None] * mean).square().sum())
     numbers = eigenspaces(eigenvalues)[1 : prior.n_harmonics]
     factors = {}
     for number in sorted(set(numbers.tolist()) - set(prior.left_out)):
         inside = numbers == number
+        if float(noise[inside].sum()) < limit:
+            factors[number] = -math.inf
+            continue
         root = torch.linalg.cholesky(covariance[inside][:, inside])
         log_ratio = 0.5 * float(log_variance[inside].sum()) - float(root.diagonal().log().sum())
         distance = torch.linalg.solve_triangular(root, mean[inside], upper=False).square().sum()
