@@ -9,6 +9,7 @@ relative to the template's own. ``|H|`` scales as 1/length, so it is given witho
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,12 @@ def curvature_profile(
         raise InputError(f"level must lie between 0 and 1, got {level}")
     profile = immersion_profile(model.immersion_, n_points)
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
+    profile.attrs |= {"likelihood": model.likelihood, "activity_unit": model.generative_.activity_unit}
     if n_bootstrap and X is not None:
         weights = [f.weight for f in bootstrap_decoders(model, X, y, groups, n_bootstrap, random_state)]
-        profile = _with_band(profile, replicates(model.decoder_, weights, n_points), level)
+        profile = _with_band(
+            profile, replicates(model.decoder_, weights, n_points, model.generative_.activity_jet), level
+        )
     return profile
 
 
@@ -184,13 +188,21 @@ def _global(template: Manifold, grid: Grid, geometry: LocalGeometry, volume: Flo
     return attrs
 
 
-def replicates(decoder: HarmonicDecoder, weights: list[Tensor], n_points: int | None) -> dict[str, FloatArray]:
-    """Each quantity (n_replicates, n) of decoders that share their harmonics, which are differentiated once."""
+def replicates(
+    decoder: HarmonicDecoder,
+    weights: list[Tensor],
+    n_points: int | None,
+    activity_jet: Callable[[TaylorJet], TaylorJet],
+) -> dict[str, FloatArray]:
+    """Each quantity (n_replicates, n) of decoders that share their harmonics, which are differentiated once.
+
+    ``activity_jet`` makes derivatives of the activity of a decoder's.
+    """
     template = decoder.template
     grid = _grid(template, n_points)
 
     def formula(jet: TaylorJet) -> tuple[Tensor, ...]:
-        found = [_quantities(jet, weight) for weight in weights]
+        found = [_quantities(activity_jet(_decoded(jet, weight))) for weight in weights]
         return tuple(torch.stack(values, dim=1) for values in zip(*found, strict=True))
 
     columns = over_points(Immersion(template, decoder.harmonics), grid.points, formula, frame=True, on_points=True)
@@ -205,11 +217,16 @@ def replicates(decoder: HarmonicDecoder, weights: list[Tensor], n_points: int | 
     }
 
 
-def _quantities(jet: TaylorJet, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """``|H|``, S and the log volume (n,) of the decoder with these weights (p, d), from the harmonics' jet."""
+def _decoded(jet: TaylorJet, weight: Tensor) -> TaylorJet:
+    """Jet of the decoder with weights (p, d), from the jet of its harmonics."""
     first = torch.einsum("npi,pd->ndi", jet.first, weight)
     second = torch.einsum("npij,pd->ndij", jet.second, weight)
-    form = SecondForm.of(TaylorJet(jet.value @ weight, first, second, jet.eps))
+    return TaylorJet(jet.value @ weight, first, second, jet.eps)
+
+
+def _quantities(jet: TaylorJet) -> tuple[Tensor, Tensor, Tensor]:
+    """``|H|``, S and the log volume (n,) of a map with this jet."""
+    form = SecondForm.of(jet)
     return torch.linalg.vector_norm(form.mean_curvature, dim=-1), gauss_scalar(form.gram), form.first.log_volume
 
 

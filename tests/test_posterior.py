@@ -11,8 +11,6 @@ from torch.distributions import MultivariateNormal
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.expectation_maximisation import (
     Basis,
-    _interpolated,
-    _uniform_labels,
     expectation_maximisation,
     expected_moments,
     grid_posterior,
@@ -24,6 +22,7 @@ from neuromanifold.models.harmonic_regression import fit_regression
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.occupancy import interpolated, uniform_labels
 
 CIRCLE, TORUS = resolve("circle"), resolve("torus")
 
@@ -137,12 +136,12 @@ def test_labels_make_a_density_uniform() -> None:
     theta = basis.grid.angles[:, 0]
     density = 1 + 0.5 * torch.cos(theta) - 0.2 * torch.sin(2 * theta)
     coefficients = basis.values.mT @ (density / density.sum())
-    labels = _uniform_labels(basis, coefficients)
+    labels = uniform_labels(basis.values, coefficients)
     exact = theta + 0.5 * torch.sin(theta) - 0.1 * (1 - torch.cos(2 * theta))
     assert float((labels - exact).abs().max()) < 1e-4
     between = torch.linspace(0, 6.28, 1000, dtype=torch.float64)
     expected = between + 0.5 * torch.sin(between) - 0.1 * (1 - torch.cos(2 * between))
-    assert float((_interpolated(labels, between) - expected).abs().max()) < 1e-4
+    assert float((interpolated(labels, between) - expected).abs().max()) < 1e-4
 
 
 def torus_of_noise(size: float, n: int = 900) -> tuple[torch.Tensor, torch.Tensor]:

@@ -229,7 +229,7 @@ def ellipse(order: int = 3) -> HarmonicDecoder:
 
 
 def test_curves_end_at_constant_speed_on_the_same_image() -> None:
-    before, after = ellipse(), in_gauge(ellipse()).decoder
+    before, after = ellipse(), in_gauge(ellipse(), ellipse()).decoder
     grid = CIRCLE.grid(400)
     tangent, _ = CIRCLE.frame(grid.points)
     velocity = torch.func.jvp(after, (grid.points,), (tangent[..., 0],))[1]
@@ -260,7 +260,7 @@ def distortion_of(decoder: HarmonicDecoder) -> float:
 def test_surfaces_end_with_less_distortion_on_the_same_image() -> None:
     """The warp used to fold the torus over itself, where the distortion is lower still and the metric singular."""
     before = ring_torus()
-    after = in_gauge(before).decoder
+    after = in_gauge(before, before).decoder
     assert distortion_of(after) < distortion_of(before)
     grid = TORUS.grid(900)
     distance = torch.cdist(after(grid.points), before(TORUS.grid(40000).points)).amin(1)

@@ -7,24 +7,27 @@ as a module that an encoder can be trained against. The Gaussian one is in :mod:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
 
-__all__ = ["FitSettings", "Generative", "Law"]
+__all__ = ["BlockFits", "FitSettings", "Generative", "Law"]
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Weight of the KL divergence, and number of starts of a fit without labels."""
+    """Weight of the KL divergence, number of starts of a fit without labels, and bin width of counts (seconds)."""
 
     beta: float
     n_init: int
+    exposure: float = 1.0
 
 
 class Law(Protocol):
@@ -38,6 +41,13 @@ class Law(Protocol):
 
     def log_likelihood(self, activity: Tensor) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""
+
+
+class BlockFits(Protocol):
+    """Refits of the decoder to blocks of samples, at the coordinates of the fit: all in one gauge."""
+
+    def change(self, copies: Sequence[int]) -> Tensor:
+        """Weights (p, d) of the blocks, each taken so many times, less those of all blocks once."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,16 @@ class Generative(ABC):
     def mean(self) -> nn.Module:
         """Expected activity (n, d) at points (n, m) of the template: the manifold."""
 
+    @property
+    def activity_unit(self) -> str:
+        """What ``mean`` is in."""
+        return "activity unit"
+
+    @property
+    def dispersion(self) -> Tensor | None:
+        """Of each unit's counts (d,): what their variance has beyond the mean, as a share of its square."""
+        return None
+
     @abstractmethod
     def posterior(self, beta: float, like: Tensor) -> Law:
         """The posterior at weight ``beta`` of the KL divergence, for activity ``like``."""
@@ -76,6 +96,18 @@ class Generative(ABC):
     @abstractmethod
     def likelihood(self, like: Tensor) -> nn.Module:
         """The module ``x (n, d), z (n, m) -> log p(x | z) (n,)``, nats, for activity ``like``."""
+
+    @abstractmethod
+    def activity_jet(self, jet: TaylorJet) -> TaylorJet:
+        """The derivatives of ``mean`` from those of a decoder of this kind."""
+
+    @abstractmethod
+    def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> BlockFits:
+        """Refits to blocks (n,), numbered from 0, of activity (n, d) with labels (n, k), NaN where unknown."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """What an encoder sees of activity (n, d)."""
+        return x
 
     def arrays(self) -> dict[str, Tensor]:
         """What a file must hold of the decoder and the noise."""

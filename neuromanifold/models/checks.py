@@ -10,15 +10,18 @@ import numpy as np
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.manifolds import Manifold
+from neuromanifold.models.likelihoods import LIKELIHOODS
 
-__all__ = ["check_data", "check_settings"]
+__all__ = ["check_counts", "check_data", "check_settings"]
 
 MIN_SAMPLES = 50
+# The pmf is tabulated up to the largest count.
+LARGEST_COUNT = 100_000
 
 
 def check_settings(settings: dict[str, Any]) -> None:
     """Raise InputError where a setting of :class:`TopologicalVAE` is out of range, naming it."""
-    for name in ("beta", "learning_rate"):
+    for name in ("beta", "learning_rate", "exposure"):
         if not (isinstance(settings[name], Real) and 0 < float(settings[name]) < np.inf):
             raise InputError(f"{name} must be a positive number, got {settings[name]!r}")
     if not (isinstance(settings["gamma"], Real) and 0 <= float(settings["gamma"]) < np.inf):
@@ -26,6 +29,24 @@ def check_settings(settings: dict[str, Any]) -> None:
     for name in ("n_init", "max_epochs", "batch_size", "patience"):
         if not (isinstance(settings[name], Integral) and int(settings[name]) >= 1):
             raise InputError(f"{name} must be a whole number of at least 1, got {settings[name]!r}")
+    if settings["likelihood"] not in LIKELIHOODS:
+        raise InputError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {settings['likelihood']!r}")
+
+
+def check_counts(activity: FloatArray, likelihood: str) -> None:
+    """Raise where activity (n, d) is not counts, as a likelihood of counts needs."""
+    wrong = (activity < 0) | (activity != np.round(activity))
+    if wrong.any():
+        row, unit = np.argwhere(wrong)[0]
+        raise InputError(
+            f"likelihood={likelihood!r} needs raw counts, whole numbers of at least 0; X[{row}, {unit}] is "
+            f"{activity[row, unit]:.4g} ({wrong.mean():.0%} of X is no count). Give spike counts in bins, not "
+            'smoothed, transformed or z-scored, or take likelihood="gaussian"'
+        )
+    if activity.max() > LARGEST_COUNT:
+        raise InputError(
+            f"counts reach {activity.max():.4g}; at most {LARGEST_COUNT} in a bin can be used: take finer bins"
+        )
 
 
 def check_data(activity: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:

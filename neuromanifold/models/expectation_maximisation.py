@@ -23,6 +23,7 @@ from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regr
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.occupancy import DENSITY_ORDER, density, interpolated, uniform_labels
 
 __all__ = ["Basis", "Fit", "expectation_maximisation", "expected_moments", "grid_posterior", "posterior_width"]
 
@@ -30,9 +31,6 @@ __all__ = ["Basis", "Fit", "expectation_maximisation", "expected_moments", "grid
 LEAST_WIDTH = 0.5
 # The family and band limit of the prior are chosen again in every so-many-th step; the scale in every step.
 CHOICE_INTERVAL = 5
-# Occupancy is made uniform up to this frequency, and taken to be nowhere less than this share of its mean.
-DENSITY_ORDER = 4
-LEAST_DENSITY = 0.05
 
 
 @dataclass(frozen=True)
@@ -168,42 +166,14 @@ def expected_moments(
         summary = law.summary(activity)
         values = basis.values
         if relabelled:
-            labels = _uniform_labels(basis, _density(values, summary.mass))
+            labels = uniform_labels(basis.values, density(values, summary.mass))
             values = basis.harmonics(basis.template.embed(labels[:, None]))
         second = activity.mT @ activity
         return Moments.on_grid(values, summary.mass, summary.sums, second, len(activity)), summary.log_likelihood
     points, log_likelihood = law.sigma_points(activity)
     n_copies, points = points.shape[1], points.flatten(0, 1)
     if relabelled:
-        labels = _uniform_labels(basis, _density(basis.harmonics(points), torch.ones_like(points[:, 0])))
-        points = basis.template.embed(_interpolated(labels, basis.template.angles(points)[:, 0])[:, None])
+        labels = uniform_labels(basis.values, density(basis.harmonics(points), torch.ones_like(points[:, 0])))
+        points = basis.template.embed(interpolated(labels, basis.template.angles(points)[:, 0])[:, None])
     moments = Moments.at_points(basis.harmonics, points, activity.repeat_interleave(n_copies, 0))
     return moments.thinned(n_copies), float(log_likelihood.mean())
-
-
-def _density(values: Tensor, mass: Tensor) -> Tensor:
-    """Low harmonics' coefficients (q,) of the density of mass (n,) at points where the harmonics are ``values``."""
-    return values[:, : 2 * DENSITY_ORDER + 1].mT @ (mass / mass.sum())
-
-
-def _uniform_labels(basis: Basis, coefficients: Tensor) -> Tensor:
-    """Angles (G,) for the grid points of a circle in which a density of these coefficients is uniform."""
-    density = basis.values[:, : len(coefficients)] @ coefficients
-    density = density.clamp_min(LEAST_DENSITY * density.mean())
-    # Trapezoids: second order, and symmetric in both directions round the circle.
-    cumulative = torch.cumsum((density + density.roll(1)) / 2, 0)
-    return 2 * torch.pi * (cumulative - cumulative[0]) / cumulative[-1]
-
-
-def _interpolated(labels: Tensor, angles: Tensor) -> Tensor:
-    """New labels (n,) of angles on a uniform grid whose points have labels (G,), by a cubic in between."""
-    n = len(labels)
-    position = angles / (2 * torch.pi) * n
-    low = position.floor().long()
-    t = position - low
-    # Labels advance by a turn from one round to the next.
-    p0, p1, p2, p3 = ((labels[(low + i) % n] + 2 * torch.pi * ((low + i) // n)) for i in (-1, 0, 1, 2))
-    slope1, slope2 = (p2 - p0) / 2, (p3 - p1) / 2
-    a = 2 * (p1 - p2) + slope1 + slope2
-    b = 3 * (p2 - p1) - 2 * slope1 - slope2
-    return ((a * t + b) * t + slope1) * t + p1

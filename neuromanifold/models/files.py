@@ -15,8 +15,8 @@ from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder
-from neuromanifold.models.generative import GaussianGenerative
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.noise import Noise
 from neuromanifold.storage import read_arrays, write_arrays
 
@@ -82,13 +82,16 @@ def read_state(path: str | os.PathLike[str]) -> ModelState:
 def _state(header: dict[str, Any], tensors: dict[str, Tensor]) -> ModelState:
     settings = header["settings"] | {"hidden": tuple(header["settings"]["hidden"])}
     template = resolve(settings["template"])
-    generative = GaussianGenerative(
-        HarmonicDecoder(template, int(header["order"]), tensors["decoder"]),
-        Noise(tensors["noise"], tensors["whitening"]),
-        header["prior"],
-        float(header["autocorrelation_time"]),
-        tuple((int(size), float(score)) for size, score in header["held_out"]),
-    )
+    fields = {
+        "decoder": HarmonicDecoder(template, int(header["order"]), tensors["decoder"]),
+        "noise": Noise(tensors["noise"], tensors["whitening"]),
+        "prior": header["prior"],
+        "autocorrelation_time": float(header["autocorrelation_time"]),
+        "held_out": tuple((int(size), float(score)) for size, score in header["held_out"]),
+    }
+    # Files of the first version have no likelihood: it was Gaussian.
+    likelihood = LIKELIHOODS[settings.get("likelihood", "gaussian")]
+    generative = likelihood.restored(fields, tensors, settings.get("exposure", 1.0))
     weights = {name.removeprefix("encoder."): v for name, v in tensors.items() if name.startswith("encoder.")}
     facts = {name: header[name] for name in ("gauge", "log_likelihood", "n_features_in")}
     return ModelState(settings, template, generative, _encoder(template, settings["hidden"], weights), facts)

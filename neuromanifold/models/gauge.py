@@ -48,13 +48,16 @@ class Gauged:
         return cls(decoder, decoder.weight.new_zeros(n_units, n_units))
 
 
-def in_gauge(decoder: HarmonicDecoder) -> Gauged:
-    """The same manifold with coordinates in the stated gauge (a template that has none is returned as it is)."""
+def in_gauge(decoder: HarmonicDecoder, mean: nn.Module) -> Gauged:
+    """The same manifold with coordinates in the stated gauge (a template that has none is returned as it is).
+
+    ``mean``, a function of the decoder, is the manifold whose speed or distortion is meant.
+    """
     template = decoder.template
     if template.dim == 1 and template.periods[0] is not None:
-        return _constant_speed(decoder)
+        return _constant_speed(decoder, mean)
     if _is_closed_surface(template):
-        return _least_distortion(decoder)
+        return _least_distortion(decoder, mean)
     return Gauged.unchanged(decoder)
 
 
@@ -78,11 +81,11 @@ def relaxed_distortion(metric: Tensor, weights: Tensor) -> Tensor:
     return k * k * square / trace**2 - k
 
 
-def _constant_speed(decoder: HarmonicDecoder) -> Gauged:
+def _constant_speed(decoder: HarmonicDecoder, mean: nn.Module) -> Gauged:
     template = decoder.template
     grid = template.grid(N_CURVE)
     theta = grid.angles[:, 0]
-    geometry = local_geometry(Immersion(template, decoder), grid.points, on_points=True)
+    geometry = local_geometry(Immersion(template, mean), grid.points, on_points=True)
     speed = torch.exp(geometry.log_volume).numpy()
     # Arc length integrates the speed's Fourier series exactly; its inverse is read off a periodic spline of theta - s.
     s = _antiderivative(speed) / speed.mean()
@@ -103,7 +106,7 @@ def _antiderivative(periodic: np.ndarray) -> np.ndarray:
     return mean * np.arange(n) * (2 * np.pi / n) + wave - wave[0]
 
 
-def _least_distortion(decoder: HarmonicDecoder) -> Gauged:
+def _least_distortion(decoder: HarmonicDecoder, mean: nn.Module) -> Gauged:
     template = decoder.template
     grid = template.grid(N_SURFACE)
     warp = _Warp(template)
@@ -112,7 +115,7 @@ def _least_distortion(decoder: HarmonicDecoder) -> Gauged:
 
     def closure() -> float:
         optimiser.zero_grad()
-        metric, stretch = warp.pulled_back(decoder, grid.points)
+        metric, stretch = warp.pulled_back(mean, grid.points)
         folding = (weights * (LEAST_STRETCH - stretch).clamp_min(0).square()).sum()
         loss = relaxed_distortion(metric, weights) + FOLDING_COST * folding
         loss.backward()
@@ -123,7 +126,7 @@ def _least_distortion(decoder: HarmonicDecoder) -> Gauged:
         optimiser.step(closure)
     fine = template.grid(4 * N_SURFACE)
     with torch.no_grad():
-        metric, stretch = warp.pulled_back(decoder, fine.points)
+        metric, stretch = warp.pulled_back(mean, fine.points)
         lowered = float(relaxed_distortion(metric, fine.weights)) < before
         if not lowered or float(stretch.min()) <= 0:
             return Gauged.unchanged(decoder)
@@ -143,13 +146,13 @@ class _Warp(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return self.template.project(z + self.fields(z)[..., 1:] @ self.coefficients)
 
-    def pulled_back(self, decoder: HarmonicDecoder, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Metric (n, 2, 2) of the warped decoder in frames at z, and the warp's signed change of area (n,)."""
+    def pulled_back(self, mean: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Metric (n, 2, 2) of the warped manifold in frames at z, and the warp's signed change of area (n,)."""
         tangent, _ = self.template.frame(z)
 
         def both(points: Tensor) -> tuple[Tensor, Tensor]:
             moved = self(points)
-            return moved, decoder(moved)
+            return moved, mean(moved)
 
         (w, _), columns = zip(*(torch.func.jvp(both, (z,), (tangent[..., i],)) for i in range(2)), strict=True)
         jacobian = torch.stack([column[1] for column in columns], dim=-1)

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.base import FitSettings, Generative
+from neuromanifold.models.block_fits import GaussianBlockFits, PosteriorMoments
 from neuromanifold.models.continuation import best_start, refined
 from neuromanifold.models.expectation_maximisation import (
     Basis,
     expectation_maximisation,
-    expected_moments,
     grid_posterior,
 )
 from neuromanifold.models.gauge import in_gauge
@@ -31,19 +32,14 @@ from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regr
 from neuromanifold.models.moments import BLOCK, Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
 
-__all__ = ["GaussianGenerative", "PosteriorMoments", "fit_generative", "posterior_on_grid"]
+__all__ = ["GaussianGenerative", "fit_generative", "posterior_on_grid"]
 
-# Grid points by intrinsic dimension, and the most harmonics tried when all coordinates are known.
-GRID_SIZES = {1: 256, 2: 2304}
-START_GRID_SIZES = {1: 256, 2: 784}
-MAX_HARMONICS = {1: 61, 2: 441}
 # Starts and the path use at most this many samples, evenly spaced; the last stretch uses all.
 N_PATH = 5000
-# Least samples for each free coefficient of a unit.
-SAMPLES_PER_HARMONIC = 3
 HELD_OUT = 0.2
 
 
@@ -60,6 +56,15 @@ class GaussianGenerative(Generative):
 
     def likelihood(self, like: Tensor) -> GaussianLikelihood:
         return GaussianLikelihood(self.decoder, self.noise, like)
+
+    def activity_jet(self, jet: TaylorJet) -> TaylorJet:
+        return jet
+
+    def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> GaussianBlockFits:
+        moments_of = PosteriorMoments(self.decoder, self.noise, beta, activity)
+        rows = [blocks == block for block in range(int(blocks.max()) + 1)]
+        moments = [moments_of(activity[chosen], labels[chosen]) for chosen in rows]
+        return GaussianBlockFits(moments, moments_of.eigenvalues, self.autocorrelation_time)
 
 
 def fit_generative(
@@ -90,7 +95,7 @@ def fit_generative(
     decoder = basis.decoder(regression.weight).like(torch.zeros((), dtype=torch.float64))
     noise = regression.noise.to(decoder.weight)
     if not labelled:
-        gauged = in_gauge(decoder)
+        gauged = in_gauge(decoder, decoder)
         decoder, noise = gauged.decoder, Noise.of(noise.covariance + gauged.missed)
     # The constant harmonic is 1 / sqrt(volume).
     decoder.weight[0] += centre.cpu() * template.volume**0.5
@@ -115,7 +120,7 @@ def _labelled(
         return start, time
     everywhere = grid_posterior(basis, start.weight, start.noise, settings.beta).mean_points(activity)
     everywhere[known] = points
-    time = autocorrelation_time(activity - decoded(basis, start, everywhere), groups)
+    time = autocorrelation_time(activity - decoded(basis, start.weight, everywhere), groups)
     fit = expectation_maximisation(
         activity[~known],
         basis,
@@ -135,7 +140,7 @@ def _thinned_fit(
     # Residuals need no choice of prior.
     smooth = Prior(len(moments.gram), "power", 4.0)
     first = fit_regression(moments, basis.harmonics.eigenvalues, prior=smooth)
-    time = autocorrelation_time(activity - decoded(basis, first, points), groups)
+    time = autocorrelation_time(activity - decoded(basis, first.weight, points), groups)
     # No finer than the independent samples determine.
     n_independent = max(round(len(points) / time), 1)
     n_harmonics = len(basis.template.harmonics(largest_order(basis.template, n_independent)))
@@ -154,7 +159,7 @@ def _unlabelled(
     path = refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta)
     found = path.fit.regression
     means = grid_posterior(basis, found.weight, found.noise, settings.beta).mean_points(activity)
-    time = autocorrelation_time(activity - decoded(basis, found, means), groups)
+    time = autocorrelation_time(activity - decoded(basis, found.weight, means), groups)
     fit = expectation_maximisation(
         activity,
         basis,
@@ -180,9 +185,8 @@ def _starts(activity: Tensor, template: Manifold, n_starts: int, seed: int) -> l
     return [template.embed(torch.as_tensor(angles).to(activity)) for angles in starts]
 
 
-def decoded(basis: Basis, regression: Regression, points: Tensor) -> Tensor:
-    """Means (n, d) of a regression at points (n, m)."""
-    weight = regression.weight
+def decoded(basis: Basis, weight: Tensor, points: Tensor) -> Tensor:
+    """The decoder of weights (q, d) at points (n, m): (n, d)."""
     return torch.cat([basis.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
 
 
@@ -192,35 +196,3 @@ def posterior_on_grid(
     """The posterior of a decoder in its final gauge."""
     basis = Basis.make(decoder.template, decoder.order, GRID_SIZES.get(decoder.template.dim, 4096), like)
     return grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
-
-
-class PosteriorMoments:
-    """Moments of stretches of activity in the coordinates of a fitted decoder: what a refit of it needs."""
-
-    def __init__(self, decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor) -> None:
-        basis = Basis.make(decoder.template, decoder.order, GRID_SIZES.get(decoder.template.dim, 4096), like)
-        self._law = grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
-        self._basis = basis.restricted(min(len(basis.harmonics), MAX_HARMONICS.get(decoder.template.dim, 256)))
-
-    @property
-    def eigenvalues(self) -> Tensor:
-        """Of the harmonics that the moments are of: the decoder's, as far as samples could determine them."""
-        return self._basis.harmonics.eigenvalues
-
-    def __call__(self, activity: Tensor, labels: Tensor) -> Moments:
-        """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
-        known = torch.isfinite(labels).all(dim=1)
-        points = self._basis.template.embed(labels[known])
-        at_labels = Moments.at_points(self._basis.harmonics, points, activity[known])
-        if known.all():
-            return at_labels
-        return at_labels + expected_moments(activity[~known], self._basis, self._law)[0]
-
-
-def largest_order(template: Manifold, n_samples: int) -> int:
-    """The largest order of harmonics that so many samples determine."""
-    most = min(MAX_HARMONICS.get(template.dim, 256), n_samples // SAMPLES_PER_HARMONIC)
-    order = 1
-    while len(template.harmonics(order + 1)) <= most:
-        order += 1
-    return order

@@ -1,4 +1,4 @@
-"""The exact posterior of a decoder on a grid of the template.
+"""The exact posterior on a grid of the template, and that of a decoder with Gaussian noise.
 
 ``p(z_g | x) ∝ w_g exp(-|x - f(z_g)|^2 / 2 beta)``, the norm that of the noise's inverse covariance, w the
 grid's area weights (a uniform prior) and beta the tempering of the beta-VAE: the variational posterior that
@@ -9,6 +9,7 @@ likelihood of the sample.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from neuromanifold.manifolds import Grid, Manifold
 from neuromanifold.models.noise import Noise
 
-__all__ = ["GridPosterior", "PosteriorSummary"]
+__all__ = ["GridLaw", "GridPosterior", "PosteriorSummary"]
 
 # Bytes of one block of the posterior (samples x grid points): small enough to stay in a core's cache hierarchy.
 BLOCK_BYTES = 16 << 20
@@ -43,7 +44,69 @@ class PosteriorSummary:
     log_likelihood: float
 
 
-class GridPosterior:
+class GridLaw(ABC):
+    """Posterior over the points of a grid of the template, ``∝ w_g p(x | z_g)^(1 / beta)``.
+
+    Parameters
+    ----------
+    template : Manifold
+    grid : Grid
+        On the device and in the dtype of the activity.
+    beta : float
+        Weight of the KL divergence.
+    """
+
+    def __init__(self, template: Manifold, grid: Grid, beta: float) -> None:
+        self.template = template
+        self.grid = grid
+        self.beta = beta
+        self._log_prior = torch.log(grid.weights / grid.weights.sum())
+
+    @abstractmethod
+    def evidence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """``log p(x | z_g)`` of activity (b, d) as two terms: of the sample alone (b,), and of both (b, G)."""
+
+    def probabilities(self, activity: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """For blocks of samples: activity (b, d), probabilities (b, G), marginal log-likelihood (b,)."""
+        block = max(1, BLOCK_BYTES // (activity.element_size() * len(self.grid.weights)))
+        for x in activity.split(block):
+            own, evidence = self.evidence(x)
+            logits = evidence / self.beta + self._log_prior
+            largest = logits.amax(1, keepdim=True)
+            share = logits.sub_(largest).exp_()
+            total = share.sum(1, keepdim=True)
+            marginal = (largest + total.log())[:, 0]
+            if self.beta != 1:
+                marginal = torch.logsumexp(evidence + self._log_prior, dim=1)
+            yield x, share.div_(total), own + marginal
+
+    def summary(self, activity: Tensor) -> PosteriorSummary:
+        """Posterior mass, weighted sums and mean log-likelihood of activity (n, d)."""
+        mass = activity.new_zeros(len(self.grid.weights))
+        sums = activity.new_zeros(len(mass), activity.shape[1])
+        total = torch.zeros((), dtype=activity.dtype, device=activity.device)
+        for x, probability, log_likelihood in self.probabilities(activity):
+            mass += probability.sum(0)
+            sums += probability.mT @ x
+            total += log_likelihood.sum()
+        return PosteriorSummary(mass, sums, float(total) / len(activity))
+
+    def mean_points(self, activity: Tensor) -> Tensor:
+        """The template's point nearest to the posterior mean of each sample, (n, m)."""
+        means = [p @ self.grid.points for _, p, _ in self.probabilities(activity)]
+        return self.template.project(torch.cat(means))
+
+    def sample(self, activity: Tensor, generator: torch.Generator) -> Tensor:
+        """One point of the grid drawn from the posterior of each sample, (n, m)."""
+        drawn = [torch.multinomial(p, 1, generator=generator)[:, 0] for _, p, _ in self.probabilities(activity)]
+        return self.grid.points[torch.cat(drawn)]
+
+    def log_likelihood(self, activity: Tensor) -> Tensor:
+        """Marginal log-likelihood of each sample (n,), nats."""
+        return torch.cat([log_likelihood for _, _, log_likelihood in self.probabilities(activity)])
+
+
+class GridPosterior(GridLaw):
     """Posterior over the points of a grid given a decoder's means at them.
 
     Parameters
@@ -69,10 +132,7 @@ class GridPosterior:
         beta: float = 1.0,
         widening: float = 1.0,
     ) -> None:
-        self.template = template
-        self.grid = grid
-        self.means = means
-        self.beta = beta
+        super().__init__(template, grid, beta)
         white = means @ noise.whitening / widening
         self._centre = white.mean(0)
         # The means span few dimensions: only activity along them tells grid points apart.
@@ -81,46 +141,9 @@ class GridPosterior:
         self._whitening = noise.whitening / widening
         self._coded = (white - self._centre) @ self._basis
         self._offset = -0.5 * self._coded.square().sum(1)
-        self._log_prior = torch.log(grid.weights / grid.weights.sum())
         self._log_normaliser = noise.log_normaliser - len(noise.whitening) * math.log(widening)
 
-    def probabilities(self, activity: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """For blocks of samples: activity (b, d), probabilities (b, G), marginal log-likelihood (b,)."""
-        block = max(1, BLOCK_BYTES // (activity.element_size() * len(self.grid.weights)))
-        for x in activity.split(block):
-            white = x @ self._whitening - self._centre
-            evidence = (white @ self._basis) @ self._coded.mT + self._offset
-            logits = evidence / self.beta + self._log_prior
-            largest = logits.amax(1, keepdim=True)
-            share = logits.sub_(largest).exp_()
-            total = share.sum(1, keepdim=True)
-            marginal = (largest + total.log())[:, 0]
-            if self.beta != 1:
-                marginal = torch.logsumexp(evidence + self._log_prior, dim=1)
-            own = self._log_normaliser - 0.5 * white.square().sum(1)
-            yield x, share.div_(total), own + marginal
-
-    def summary(self, activity: Tensor) -> PosteriorSummary:
-        """Posterior mass, weighted sums and mean log-likelihood of activity (n, d)."""
-        mass = torch.zeros_like(self._offset)
-        sums = torch.zeros_like(self.means)
-        total = torch.zeros((), dtype=activity.dtype, device=activity.device)
-        for x, probability, log_likelihood in self.probabilities(activity):
-            mass += probability.sum(0)
-            sums += probability.mT @ x
-            total += log_likelihood.sum()
-        return PosteriorSummary(mass, sums, float(total) / len(activity))
-
-    def mean_points(self, activity: Tensor) -> Tensor:
-        """The template's point nearest to the posterior mean of each sample, (n, m)."""
-        means = [p @ self.grid.points for _, p, _ in self.probabilities(activity)]
-        return self.template.project(torch.cat(means))
-
-    def sample(self, activity: Tensor, generator: torch.Generator) -> Tensor:
-        """One point of the grid drawn from the posterior of each sample, (n, m)."""
-        drawn = [torch.multinomial(p, 1, generator=generator)[:, 0] for _, p, _ in self.probabilities(activity)]
-        return self.grid.points[torch.cat(drawn)]
-
-    def log_likelihood(self, activity: Tensor) -> Tensor:
-        """Marginal log-likelihood of each sample (n,), nats."""
-        return torch.cat([log_likelihood for _, _, log_likelihood in self.probabilities(activity)])
+    def evidence(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        white = x @ self._whitening - self._centre
+        own = self._log_normaliser - 0.5 * white.square().sum(1)
+        return own, (white @ self._basis) @ self._coded.mT + self._offset

@@ -51,6 +51,12 @@ class HarmonicDecoder(nn.Module):
             order -= 1
         return HarmonicDecoder(self.template, order, self.weight[:n_harmonics])
 
+    def changed(self, change: Tensor) -> HarmonicDecoder:
+        """The decoder whose first weights differ by a change (p, d)."""
+        weight = self.weight.clone()
+        weight[: len(change)] += change
+        return HarmonicDecoder(self.template, self.order, weight)
+
     def like(self, other: Tensor) -> HarmonicDecoder:
         """A copy in the dtype and on the device of another tensor."""
         return HarmonicDecoder(self.template, self.order, self.weight.detach().to(other)).to(other.device)

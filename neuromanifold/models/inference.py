@@ -73,11 +73,11 @@ def train_encoder(
     likelihood = generative.likelihood(data.activity)
 
     def mimic(batch: Tensor) -> Tensor:
-        return -encoder(data.activity[batch]).log_prob(targets[batch])
+        return -encoder(generative.features(data.activity[batch])).log_prob(targets[batch])
 
     def objective(batch: Tensor) -> Tensor:
         x, task = data.activity[batch], data.task_points[batch]
-        q = encoder(x)
+        q = encoder(generative.features(x))
         elbo = evidence_lower_bound(q, x, likelihood, template, beta, generator)
         return gamma * _squared_error(template, template.from_cover(q.loc), task) - elbo
 

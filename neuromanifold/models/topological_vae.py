@@ -1,9 +1,9 @@
 """``TopologicalVAE``: a variational autoencoder whose latent space is a template manifold.
 
-    z ~ uniform on the template,   x | z ~ N(f(z), Sigma),   q(z | x): posterior on the template
+    z ~ uniform on the template,   x | z ~ N(f(z), Sigma) or counts of mean f(z),   q(z | x): posterior on the template
 
-``f`` is a sum of the template's Laplacian eigenfunctions, fitted by coordinate ascent on the ELBO with the
-exact posterior on a grid; the encoder is the amortised posterior, trained on the ELBO afterwards.
+``f``, or for counts its logarithm, is a sum of the template's Laplacian eigenfunctions, fitted by coordinate ascent on
+the ELBO with the exact posterior on a grid; the encoder is the amortised posterior, trained on the ELBO afterwards.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.base import FitSettings, Generative, Law
-from neuromanifold.models.checks import check_data, check_settings
+from neuromanifold.models.checks import check_counts, check_data, check_settings
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
 from neuromanifold.models.files import ModelState, read_state, write_state
 from neuromanifold.models.gauge import gauge_name
-from neuromanifold.models.generative import fit_generative
 from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
 from neuromanifold.models.labels import check_labels
+from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["TopologicalVAE", "load_model"]
@@ -55,6 +55,12 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     max_epochs, batch_size, learning_rate, patience
         Training of the encoder; it stops when held-out blocks of samples have not gained for ``patience``
         epochs.
+    likelihood : {"gaussian", "poisson", "negative_binomial"}
+        Law of the activity about the manifold. Gaussian noise of any covariance, for continuous or smoothed activity;
+        the others for raw spike counts in bins, which must not be smoothed, transformed or z-scored: variance mu, or
+        ``mu + alpha mu^2`` with an alpha of each unit.
+    exposure : float
+        Bin width of counts in seconds: rates are expected counts over exposure. Not used by the Gaussian.
     device : str
         "auto" (CUDA, MPS, CPU) or a torch device.
     verbose : bool
@@ -65,14 +71,21 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     immersion_ : geometry.Immersion
-        Intrinsic angles (n, k) -> activity (n, d), float64.
+        Intrinsic angles (n, k) -> activity (n, d), float64. For counts: to the expected counts in a bin, so
+        curvature is that of the manifold of mean counts.
+    generative_ : Generative
+        The half ``p(x | z)``: its posterior, likelihood and mean, and refits of it to blocks of samples.
     decoder_ : HarmonicDecoder
+        Points of the template (n, m) -> activity, or log rates in Hz (log of expected counts over exposure).
     held_out_ : tuple of (int, float)
         Held-out log-likelihood (nats per sample) at each number of harmonics tried without labels.
     encoder_ : Encoder or None
         None where the template has no law for it (Euclidean).
     noise_ : Noise
-        ``covariance`` (d, d) of the activity about the manifold, and its whitening matrix.
+        ``covariance`` (d, d) of the activity about the manifold (for counts its mean over the template), and
+        its whitening matrix.
+    dispersion_ : Tensor (d,) or None
+        alpha of each unit's counts, 0 where they are Poisson; None for the Gaussian.
     log_likelihood_ : float
         Mean marginal log-likelihood of a training sample, nats.
     gauge_ : str
@@ -101,6 +114,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         batch_size: int = 512,
         learning_rate: float = 3e-3,
         patience: int = 4,
+        likelihood: str = "gaussian",
+        exposure: float = 1.0,
         device: str = "auto",
         verbose: bool = False,
         random_state: RandomState = None,
@@ -114,6 +129,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.patience = patience
+        self.likelihood = likelihood
+        self.exposure = exposure
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -126,7 +143,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array (n, d)
-            Activity, rows in time order.
+            Activity, rows in time order; whole numbers where the likelihood is of counts.
         y : array (n,) or (n, k), optional
             Intrinsic angles in radians where the task gives them; NaN where unknown. With any label the
             labels are the gauge.
@@ -151,17 +168,18 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         u = torch.as_tensor(labels).to(x)
         numbers = np.zeros(len(x), int) if groups is None else np.unique(groups, return_inverse=True)[1]
         intervals = torch.as_tensor(numbers).to(x.device)
-        settings = FitSettings(float(self.beta), self.n_init)
-        self._adopt(fit_generative(template, x, u, intervals, settings, seeds[0]))
+        settings = FitSettings(float(self.beta), self.n_init, float(self.exposure))
+        self._adopt(LIKELIHOODS[self.likelihood].fit(template, x, u, intervals, settings, seeds[0]))
         self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else gauge_name(template)
         self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1])
         self.log_likelihood_ = self.score(activity)
         return self
 
     def _adopt(self, generative: Generative) -> None:
-        self._generative = generative
+        self.generative_ = generative
         self.decoder_ = generative.decoder
         self.noise_ = generative.noise
+        self.dispersion_ = generative.dispersion
         self.prior_ = generative.prior
         self.autocorrelation_time_ = generative.autocorrelation_time
         self.held_out_ = generative.held_out
@@ -172,14 +190,15 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             self.encoder_, self.histories_ = None, {}
             return
         x = torch.as_tensor(activity, dtype=torch.float32)
-        encoder = Encoder(self.template_, x.mean(0), x.std(0), self.hidden, torch.Generator().manual_seed(seed))
+        seen = self.generative_.features(x)
+        encoder = Encoder(self.template_, seen.mean(0), seen.std(0), self.hidden, torch.Generator().manual_seed(seed))
         data = EncoderData(x.to(self._device), task_points.to(torch.float32).to(self._device))
         settings = TrainingSettings(self.max_epochs, self.batch_size, self.learning_rate, self.patience)
         self.encoder_ = encoder.to(self._device)
         self.histories_ = train_encoder(
             self.encoder_,
             self.template_,
-            self._generative,
+            self.generative_,
             data,
             beta=self.beta,
             gamma=self.gamma,
@@ -224,12 +243,12 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         encoder = self._encoder()
         x = self._input(X).to(torch.float32)
         with torch.no_grad():
-            return encoder(x)
+            return encoder(self.generative_.features(x))
 
     def elbo(self, X: ArrayLike, random_state: RandomState = 0) -> float:
         """Mean evidence lower bound of the encoder's posterior, nats a row; at most ``score`` for beta = 1."""
         law, x = self.encode(X), self._input(X).to(torch.float32)
-        likelihood = self._generative.likelihood(x)
+        likelihood = self.generative_.likelihood(x)
         generator = torch.Generator(device=x.device).manual_seed(spawn_seeds(random_state, 1)[0])
         with torch.no_grad():
             return float(evidence_lower_bound(law, x, likelihood, self.template_, self.beta, generator).mean())
@@ -242,12 +261,15 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
 
     def _validated(self, X: ArrayLike, *, reset: bool) -> FloatArray:
         try:
-            return validate_data(self, X, reset=reset, dtype=np.float64)
+            activity = validate_data(self, X, reset=reset, dtype=np.float64)
         except ValueError as error:
             raise InputError(
                 f"X cannot be used: {error}. It must be activity (n samples, d units), all finite: drop or "
                 "interpolate rows that are not"
             ) from error
+        if LIKELIHOODS[self.likelihood].of_counts:
+            check_counts(activity, self.likelihood)
+        return activity
 
     def _input(self, X: ArrayLike) -> Tensor:
         check_is_fitted(self)
@@ -255,7 +277,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         return in_wide_dtype(torch.as_tensor(activity).to(self._device))
 
     def _law(self, like: Tensor) -> Law:
-        return self._generative.posterior(self.beta, like)
+        return self.generative_.posterior(self.beta, like)
 
     # -- files --------------------------------------------------------------------------------------------------
 
@@ -267,7 +289,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             "log_likelihood": self.log_likelihood_,
             "n_features_in": self.n_features_in_,
         }
-        write_state(path, ModelState(self.get_params(), self.template_, self._generative, self.encoder_, facts))
+        write_state(path, ModelState(self.get_params(), self.template_, self.generative_, self.encoder_, facts))
 
 
 def load_model(path: str | os.PathLike[str]) -> TopologicalVAE:
