@@ -47,7 +47,10 @@ from neuromanifold.cli.summary import (
 __all__ = ["BENCHMARKS", "app", "main"]
 
 # Name -> what it measures; the module of that name in neuromanifold.benchmarks has ``run(verbose=False)`` -> DataFrame.
-BENCHMARKS = {"geometry": "what curvature costs by each route, in forward passes"}
+BENCHMARKS = {
+    "geometry": "what curvature costs by each route, in forward passes",
+    "featuremap_theory": "the closed forms of feature maps, each against an independent route",
+}
 
 # Threads that wait for each other sleep instead of spinning: a third of the time on a busy machine of two cores. Read
 # when numpy and torch are first loaded, which is after this.
