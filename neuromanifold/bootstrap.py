@@ -38,11 +38,9 @@ def bootstrap_decoders(
     labels = torch.as_tensor(check_labels(y, len(activity), model.template_))
     blocks = torch.as_tensor(time_blocks(len(activity), groups))
     fits = model.generative_.block_fits(model.beta, activity, labels, blocks)
-    n_blocks = int(blocks.max()) + 1
     rng = numpy_generator(random_state)
     for _ in range(n_bootstrap):
-        change = fits.change(rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks)).tolist())
-        yield model.decoder_.changed(change)
+        yield model.decoder_.changed(fits.draw(rng))
 
 
 def time_blocks(n_samples: int, groups: ArrayLike | None, n_blocks: int = N_BLOCKS) -> IntArray:

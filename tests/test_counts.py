@@ -14,10 +14,11 @@ from torch import Tensor
 
 from neuromanifold.manifolds import resolve
 from neuromanifold.models.counts.block_fits import CountBlockFits
+from neuromanifold.models.counts.draws import CountDraws
 from neuromanifold.models.counts.law import CountLaw
 from neuromanifold.models.counts.posterior import CountPosterior, fisher_information, resolving_size
 from neuromanifold.models.counts.priors import best_prior
-from neuromanifold.models.counts.regression import CountProblem, _precision
+from neuromanifold.models.counts.regression import CountProblem, precision_of
 from neuromanifold.models.counts.statistics import CountStatistics, likeliest_law
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
@@ -89,7 +90,7 @@ def test_statistics_hold_the_likelihood_and_add() -> None:
 
 def test_derivatives_are_those_of_the_log_posterior() -> None:
     problem, weight = problem_of(DISPERSIONS), 0.3 * normal(7, 5, seed=4)
-    law, precision = CountLaw(DISPERSIONS), _precision(Prior(7, "power", 4.0, 2.0), problem.eigenvalues)
+    law, precision = CountLaw(DISPERSIONS), precision_of(Prior(7, "power", 4.0, 2.0), problem.eigenvalues)
 
     def total(w: Tensor) -> Tensor:
         return problem.log_posterior(w, law, precision).sum()
@@ -104,7 +105,7 @@ def test_derivatives_are_those_of_the_log_posterior() -> None:
 
 def test_modes_have_no_slope_and_no_better_neighbour() -> None:
     problem, law = problem_of(DISPERSIONS), CountLaw(DISPERSIONS)
-    precision = _precision(Prior(7, "heat", 0.1), problem.eigenvalues)
+    precision = precision_of(Prior(7, "heat", 0.1), problem.eigenvalues)
     weight, root = problem.mode(torch.zeros(7, 5, dtype=torch.float64), law, precision)
     slope = problem.gradient(weight, law) - precision[:, None] * weight
     # In units of the posterior's deviation.
@@ -130,7 +131,7 @@ def test_laplaces_evidence_is_the_integral_over_weights(dispersion: float) -> No
     grid = torch.cartesian_prod(axes, axes, axes)
     exact, laplace = [], []
     for scale in (0.05, 1.0, 20.0):
-        precision = _precision(Prior(3, "power", 4.0, scale), problem.eigenvalues)
+        precision = precision_of(Prior(3, "power", 4.0, scale), problem.eigenvalues)
         weight, root = problem.mode(torch.zeros(3, 1, dtype=torch.float64), law, precision)
         laplace.append(problem.log_evidence(weight, law, precision, root))
         # Points about the mode in units of the posterior's deviation; the prior is normalised, but for the constant.
@@ -148,7 +149,7 @@ def test_the_scale_has_the_largest_evidence() -> None:
     fit = problem.fit(problem.constant(prior), prior)
 
     def evidence(scale: float) -> float:
-        precision = _precision(replace(prior, scale=scale), problem.eigenvalues)
+        precision = precision_of(replace(prior, scale=scale), problem.eigenvalues)
         weight, root = problem.mode(fit.weight, fit.law, precision)
         return problem.log_evidence(weight, fit.law, precision, root)
 
@@ -228,3 +229,21 @@ def test_refits_to_blocks_are_fits_to_their_samples() -> None:
     expected = problem.fit(problem.constant(whole.prior), whole.prior, max_rounds=50).weight - whole.weight
     assert float(expected.abs().max()) > 0.05
     torch.testing.assert_close(fits.change([2, 0, 1, 1]), expected, atol=0.02, rtol=0)
+
+
+def test_draws_are_the_posterior_of_weights() -> None:
+    """Where counts determine the weights, their mean is the mode and their covariance the information's inverse."""
+    basis, counts, whole = tuned(torch.zeros(2, dtype=torch.float64), n=2000)
+    points = basis.grid.points[cells(2000)]
+    rows = torch.arange(2000) % 200
+    blocks = [CountStatistics.at_points(points[rows == b], basis.grid.points, counts[rows == b]) for b in range(200)]
+    problem = CountProblem(basis.values, basis.harmonics.eigenvalues, whole, False)
+    fit = best_prior(problem, [7])
+    draws = CountDraws.about(problem, fit, blocks)
+    found = torch.stack([draws.change(np.random.default_rng(seed)) for seed in range(600)])
+    inverse = torch.linalg.inv(draws.hessian)
+    deviation = inverse.diagonal(dim1=-2, dim2=-1).mT.sqrt()
+    np.testing.assert_allclose(found.std(0) / deviation, 1.0, atol=0.2)
+    assert float((found.mean(0) / deviation).abs().max()) < 0.4
+    again = draws.change(np.random.default_rng(7))
+    torch.testing.assert_close(again, found[7])

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -48,6 +49,9 @@ class BlockFits(Protocol):
 
     def change(self, copies: Sequence[int]) -> Tensor:
         """Weights (p, d) of the blocks, each taken so many times, less those of all blocks once."""
+
+    def draw(self, rng: np.random.Generator) -> Tensor:
+        """Change of the weights (p, d) to what they might have been, for a band."""
 
 
 @dataclass(frozen=True)

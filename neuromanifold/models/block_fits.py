@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,6 +61,11 @@ class GaussianBlockFits:
         """Weights (p, d) of the blocks, each taken so many times, less those of all blocks once."""
         refit = fit_regression(self._total(copies), self._eigenvalues, prior=self._whole.prior)
         return refit.weight - self._whole.weight
+
+    def draw(self, rng: np.random.Generator) -> Tensor:
+        """Change of the weights on blocks drawn with replacement."""
+        n_blocks = len(self._blocks)
+        return self.change(rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks)).tolist())
 
     def _total(self, copies: Sequence[int]) -> Moments:
         chosen = [(m, count) for m, count in zip(self._blocks, copies, strict=True) if count]

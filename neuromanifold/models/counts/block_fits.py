@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 
+import numpy as np
 from torch import Tensor
 
+from neuromanifold.models.counts.draws import CountDraws
 from neuromanifold.models.counts.priors import best_prior, regression_sizes
 from neuromanifold.models.counts.regression import CountProblem
 from neuromanifold.models.counts.statistics import CountStatistics
@@ -41,3 +43,11 @@ class CountBlockFits:
         chosen = [block.thinned(1 / count) for block, count in zip(self._blocks, copies, strict=True) if count]
         refit = replace(self._problem, statistics=reduce(add, chosen)).fit(self._whole, self._whole.prior)
         return (refit.weight - self._whole.weight).cpu()
+
+    def draw(self, rng: np.random.Generator) -> Tensor:
+        """Change of the weights to what another recording might have given, smoothing bias included."""
+        return self._draws.change(rng).cpu()
+
+    @cached_property
+    def _draws(self) -> CountDraws:
+        return CountDraws.about(self._problem, self._whole, self._blocks)

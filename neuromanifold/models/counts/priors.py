@@ -16,7 +16,7 @@ from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.sizes import largest_order
 
-__all__ = ["FIRST_PRIOR", "band_sizes", "best_family", "best_prior", "regression_sizes"]
+__all__ = ["FIRST_PRIOR", "band_sizes", "best_family", "best_prior", "families", "regression_sizes"]
 
 # Families and their rates. Priors rougher than these (a power of 2, say) leave mean counts without second derivatives.
 FAMILIES = (
@@ -74,15 +74,13 @@ def best_prior(problem: CountProblem, sizes: Sequence[int]) -> CountRegression:
 
 def best_family(problem: CountProblem, start: CountRegression) -> CountRegression:
     """The regression of the family of the largest evidence at the band limit of a start."""
-    size = start.prior.n_harmonics
-    priors = [_first_scale(start, Prior(size, family, rate)) for family, rate in FAMILIES]
-    rough = [problem.fit(start, prior, max_rounds=2) for prior in priors]
+    rough = [problem.fit(start, prior, max_rounds=2) for prior in families(start, start.prior.n_harmonics)]
     finalists = sorted(rough, key=lambda fit: fit.log_evidence, reverse=True)[:N_FINALISTS]
     best = max((problem.fit(fit, fit.prior) for fit in finalists), key=lambda fit: fit.log_evidence)
     return problem.redispersed(best)
 
 
-def _first_scale(start: CountRegression, prior: Prior) -> Prior:
-    """The mean square of the first harmonics' weights, whose rho is about 1."""
+def families(start: CountRegression, n_harmonics: int) -> list[Prior]:
+    """A prior of each family, of the scale of a start: the mean square of its first weights, whose rho is about 1."""
     scale = float(start.weight[1:3].square().mean()) if len(start.weight) > 2 else 0.0
-    return replace(prior, scale=scale if scale > 0 else 1.0)
+    return [Prior(n_harmonics, family, rate, scale if scale > 0 else 1.0) for family, rate in FAMILIES]

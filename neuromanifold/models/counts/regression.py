@@ -21,7 +21,7 @@ from neuromanifold.models.counts.law import CountLaw
 from neuromanifold.models.counts.statistics import CountStatistics, likeliest_law
 from neuromanifold.models.harmonic_regression import Prior
 
-__all__ = ["CountProblem", "CountRegression"]
+__all__ = ["CountProblem", "CountRegression", "padded", "precision_of"]
 
 # Numbers in the largest array of a block of units (units, harmonics, grid points).
 BLOCK = 1 << 22
@@ -75,9 +75,9 @@ class CountProblem:
         ``max_rounds`` of one is a step of an expectation-maximisation.
         """
         problem, law = self.restricted(prior.n_harmonics), start.law
-        weight, previous = _padded(start.weight, prior.n_harmonics), -float("inf")
+        weight, previous = padded(start.weight, prior.n_harmonics), -float("inf")
         for _ in range(max_rounds):
-            precision = _precision(prior, problem.eigenvalues)
+            precision = precision_of(prior, problem.eigenvalues)
             weight, root = problem.mode(weight, law, precision)
             log_evidence = problem.log_evidence(weight, law, precision, root)
             prior = replace(
@@ -154,13 +154,14 @@ class CountProblem:
         return float(each.sum())
 
 
-def _padded(weight: Tensor, n_harmonics: int) -> Tensor:
+def padded(weight: Tensor, n_harmonics: int) -> Tensor:
+    """The first ``n_harmonics`` weights (p, d); those that are missing are zero."""
     padded = weight.new_zeros(n_harmonics, weight.shape[1])
     padded[: len(weight)] = weight[:n_harmonics]
     return padded
 
 
-def _precision(prior: Prior, eigenvalues: Tensor) -> Tensor:
+def precision_of(prior: Prior, eigenvalues: Tensor) -> Tensor:
     """Precision of the weights (p,): none of the constant."""
     varying = prior.precision(eigenvalues) / prior.scale
     return torch.cat([torch.zeros_like(varying[:1]), varying])
