@@ -76,7 +76,8 @@ class Submodule:
         state = {**dict(self.module.named_parameters()), **dict(self.module.named_buffers())}
         frozen = {name: t.detach().to(x.dtype) if t.is_floating_point() else t for name, t in state.items()}
         with _evaluating(self.module):
-            output = self._run(frozen, x)
+            # A copy: the first part may work in place.
+            output = self._run(frozen, x.clone())
         return _as_features(output, self, len(x))
 
     def _run(self, state: dict[str, Tensor], x: Tensor) -> Any:

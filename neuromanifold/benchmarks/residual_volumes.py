@@ -1,0 +1,76 @@
+"""One measurement on a residual network, in a process of its own, so that the peak of memory is its own.
+
+``python -m neuromanifold.benchmarks.residual_volumes volume|plane DEPTH`` prints it as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+
+import torch
+from torch import Tensor
+
+from neuromanifold.featuremaps import FeatureMap, Plane, layer
+from neuromanifold.networks import ResNet
+
+__all__ = ["plane", "volume"]
+
+_N_SINGLE = 5
+_N_SIDE = 20  # 400 points of a plane
+
+
+def volume(depth: int) -> dict[str, float]:
+    """Exact log volume of one image, and how long as many single backward passes take as there are features."""
+    network, (x, *_) = _network(depth)
+    phi = layer(network, "pool4")
+    start = time.perf_counter()
+    value = float(phi.log_volume(x[None]))
+    seconds = time.perf_counter() - start
+    # The peak so far: what follows is not part of it.
+    peak = _peak()
+    return {"value": value, "seconds": seconds, "peak_gb": peak, "single_passes": network.n_features * _single(phi, x)}
+
+
+def plane(depth: int) -> dict[str, float]:
+    """Log areas of 400 points of the plane through three images."""
+    network, images = _network(depth)
+    through = Plane.through(*images)
+    u = through.affine_grid(_N_SIDE)
+    start = time.perf_counter()
+    areas = layer(network, "pool4").restrict(through).log_volume(u)
+    seconds = time.perf_counter() - start
+    return {"value": float(areas.mean()), "seconds": seconds, "peak_gb": _peak()}
+
+
+def _network(depth: int) -> tuple[ResNet, Tensor]:
+    """A network at its initial weights, and three inputs."""
+    generator = torch.Generator().manual_seed(0)
+    network = ResNet(depth, generator)
+    return network, torch.randn(3, 3, 32, 32, generator=generator)
+
+
+def _single(phi: FeatureMap, x: Tensor) -> float:
+    """Seconds of one backward pass from one feature to the image: the median of a few."""
+    with torch.enable_grad():
+        u = x[None].clone().requires_grad_()
+        h = phi(u)
+    seconds = []
+    for i in range(_N_SINGLE):
+        start = time.perf_counter()
+        torch.autograd.grad(h[0, i], u, retain_graph=True)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def _peak() -> float:
+    """Largest resident memory of this process so far, in GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+
+
+if __name__ == "__main__":
+    print(json.dumps({"volume": volume, "plane": plane}[sys.argv[1]](int(sys.argv[2]))))
