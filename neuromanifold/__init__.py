@@ -33,6 +33,7 @@ _PUBLIC: dict[str, str | None] = {
     "analyze": "neuromanifold.pipeline",
     "find_template": "neuromanifold.pipeline",
     "analyze_many": "neuromanifold.pipeline",
+    "compare_network": "neuromanifold.comparison",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -31,6 +31,7 @@ ROWS = [
     {"report"},
     {"analysis"},
     {"pipeline"},
+    {"comparison"},
     {"cli"},
     {"__main__"},
 ]

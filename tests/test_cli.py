@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,7 @@ def test_no_words_at_all_show_help():
         ("analyze", "x.npz", "--out", "o", "--device", "abacus"),
         ("analyze", "x.npz", "--out", "o", "--jobs", "0"),
         ("analyze", "x.npz", "--out", "o", "--seed", "-1"),
+        ("analyze", "x.npz", "--out", "o", "--compare-network"),
         ("topology", "x.npz", "--shuffles", "0"),
         ("benchmark", "nope"),
     ],
@@ -432,7 +434,31 @@ def test_analyze_without_a_verdict(circle, undecided, monkeypatch, tmp_path):
 @pytest.mark.parametrize("template", ["circle", "sphere", "torus", "undecided"])
 def test_every_figure_of_a_report_is_known_to_the_folder(template):
     analysis = fakes.analysis(template)
-    assert {picture.name for picture in pictures(analysis, "head_direction")} <= set(FIGURES)
+    names = {picture.name for picture in pictures(analysis, "head_direction")}
+    assert names | {f"network_{name}" for name in names} <= set(FIGURES)
+
+
+def test_a_network_beside_a_recording(circle, monkeypatch, tmp_path):
+    """The analysis is of few numbers, and its network untrained: what is tested is what is written and shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        recording = nm.load(circle)
+        analysis = nm.analyze(recording, "angle_rad", template="circle", n_shuffles=19, n_bootstrap=0, random_state=0)
+    untrained = partial(nm.compare_network, architecture="feedforward", n_units=8, n_epochs=0)
+    monkeypatch.setattr(nm, "analyze", lambda *_, **__: analysis)
+    monkeypatch.setattr(nm, "compare_network", untrained)
+    result = run("analyze", circle, "--variable", "angle_rad", "--compare-network", "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "procrustes of recording and network: " in result.stdout
+    assert "beside a feedforward network" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert nm.load_model(tmp_path / "model.npz").template_.name == "circle"
+    content = json.loads(run("analyze", circle, "--variable", "angle_rad", "--out", tmp_path, "--json").stdout)
+    assert set(content["files"].values()) == {str(p) for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_a_network_learns_nothing_but_a_heading(circle, tmp_path):
+    words = ("analyze", circle, "--variable", "speed", "--compare-network", "--out", tmp_path)
+    assert "'speed' is not in the recording" in refused(run(*words))
 
 
 @pytest.mark.slow

@@ -357,3 +357,21 @@ def test_profiles_that_are_not_beside_each_other_are_refused() -> None:
         nm.compare.curvature(profile, profile.assign_attrs(gauge="constant speed of the immersion"))
     with pytest.raises(InputError, match="n_points"):
         nm.compare.curvature(profile, profile.isel(point=slice(0, 100)))
+
+
+def test_a_table_of_geometry_holds_every_pair() -> None:
+    wiggles = {f"{a}": circle_profile(distortion="wiggles", amplitude=a) for a in (0.2, 0.4)}
+    bump = {"bump": circle_profile(distortion="bump", amplitude=0.4).assign_attrs(gauge="task coordinates")}
+    square = nm.compare.curvature_matrix(wiggles | bump)
+    np.testing.assert_allclose(np.diag(square["value"]), 1)
+    np.testing.assert_allclose(square["value"], square["value"].T)
+    column = nm.compare.curvature_matrix(wiggles, bump, "log_volume")
+    alone = nm.compare.curvature(wiggles["0.2"], bump["bump"])
+    assert float(column["value"].sel(a="0.2", b="bump")) == float(alone["log_volume_correlation"])
+    assert float(column["p_value"].sel(a="0.2", b="bump")) == float(alone["log_volume_p_value"])
+    with pytest.raises(InputError, match="log_volume"):
+        nm.compare.curvature_matrix(wiggles, quantity="torsion")
+    with pytest.raises(InputError, match="no profile"):
+        nm.compare.curvature_matrix({})
+    with pytest.raises(InputError, match=r"^bent is"):
+        nm.compare.curvature_matrix({"bent": bump["bump"].assign_attrs(gauge="constant speed")})

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import neuromanifold as nm
+from neuromanifold._errors import InputError
 from neuromanifold.cli.console import INTERRUPTED, UNDECIDED, Session, plain, session
 from neuromanifold.cli.options import (
     Activity,
@@ -31,10 +32,11 @@ from neuromanifold.cli.options import (
     Smoothing,
     seconds,
 )
-from neuromanifold.cli.output import writable_folder, write_analysis, write_bars
+from neuromanifold.cli.output import writable_folder, write_analysis, write_bars, write_comparison
 from neuromanifold.cli.summary import (
     analysis_lines,
     analysis_summary,
+    comparison_summary,
     files_lines,
     listing_lines,
     listing_summary,
@@ -94,6 +96,7 @@ def _root(
         "analyze session.nc --out results",
         "analyze session.mat --activity spikes --bin-size 0.05 --variable heading --out results",
         "analyze session.nc --template circle --out results --json > summary.json",
+        "analyze session.nc --variable heading --compare-network --out results",
     ),
 )
 def analyze(
@@ -110,6 +113,9 @@ def analyze(
     smoothing: Smoothing = "auto",
     topology_smoothing: Smoothing = "auto",
     shuffles: Shuffles = 100,
+    compare_network: Annotated[
+        bool, typer.Option("--compare-network", help="Put a network trained on the variable, a heading, beside it.")
+    ] = False,
     seed: Seed = 0,
     device: Hardware = Device.AUTO,
     jobs: Jobs = None,
@@ -123,8 +129,12 @@ def analyze(
     Writes report.html (open it in a browser), result.nc (all numbers), model.npz (where a template was
     decided) and figures/*.png into the folder of --out.
     """
+    if compare_network and variable is None:
+        raise typer.BadParameter("the network learns a heading: name it by --variable", param_hint="--compare-network")
     with session(as_json=json, quiet=quiet, debug=debug) as running:
         recording = _loaded(running, file, activity, bin_size)
+        if compare_network:
+            _require_heading(recording, str(variable))
         settings = {
             # Resolved here, so that a wrong name is told before the minutes that topology takes.
             "template": None if template is None else nm.manifolds.resolve(template),
@@ -136,7 +146,7 @@ def analyze(
             "random_state": seed,
         }
         folder = writable_folder(out, file)
-        _analyse(running, str(file), recording, variable, folder, settings, require_template)
+        _analyse(running, str(file), recording, variable, folder, settings, require_template, compare_network)
 
 
 @app.command(short_help="Analyse a recording that comes along.", epilog=_examples("demo", "demo --out my-first-report"))
@@ -254,18 +264,31 @@ def _analyse(
     folder: Path,
     settings: dict[str, Any],
     require_template: bool = False,
+    compare_network: bool = False,
 ) -> None:
     """Analyse a recording, write what comes out into a folder, and show it in short."""
     started = time.monotonic()
     analysis = nm.analyze(recording, variable, verbose=running.watched, **settings)
-    content = {
-        "file": name,
-        **analysis_summary(analysis),
-        "files": write_analysis(analysis, folder, Path(name).stem),
-    }
+    content = {"file": name, **analysis_summary(analysis)}
+    if compare_network:
+        common = {key: settings[key] for key in ("device", "n_jobs", "random_state")}
+        comparison = nm.compare_network(analysis, verbose=running.watched, **common)
+        content |= {
+            "network": comparison_summary(comparison),
+            "files": write_comparison(comparison, folder, Path(name).stem),
+        }
+    else:
+        content["files"] = write_analysis(analysis, folder, Path(name).stem)
     content |= {"seed": settings["random_state"], "seconds": round(time.monotonic() - started, 2)}
     running.show(content, analysis_lines(content))
     _require(content, require_template)
+
+
+def _require_heading(recording: Any, variable: str) -> None:
+    """Tell that a network cannot learn this variable before the minutes that the recording's own analysis takes."""
+    kind = recording[variable].attrs["kind"] if variable in recording else "not in the recording"
+    if kind != "circular":
+        raise InputError(f"--compare-network needs a circular variable, a heading; {variable!r} is {kind}")
 
 
 def _require(content: dict[str, Any], template: bool) -> None:

@@ -7,18 +7,19 @@ that a folder never holds the model or a figure of one run beside the verdict of
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
 
-__all__ = ["FIGURES", "writable_folder", "write_analysis", "write_bars"]
+__all__ = ["FIGURES", "writable_folder", "write_analysis", "write_bars", "write_comparison"]
 
 _DPI = 200
-NAMES = ("report.html", "result.nc", "model.npz", "bars.nc")
+NAMES = ("report.html", "result.nc", "model.npz", "network_model.npz", "bars.nc")
 # Names of the figures that a report may have, to know those of an earlier run.
-FIGURES = (
+_OF_ONE = (
     "mean_curvature_norm",
     "scalar_curvature",
     "curvature_against_variable",
@@ -29,6 +30,8 @@ FIGURES = (
     "barcodes",
     "tuning",
 )
+_OF_BOTH = ("beside_dimensionless_mean_curvature", "beside_log_volume")
+FIGURES = (*_OF_ONE, *_OF_BOTH, *(f"network_{name}" for name in _OF_ONE))
 
 
 def writable_folder(folder: Path, source: Path | None = None) -> Path:
@@ -54,16 +57,28 @@ def writable_folder(folder: Path, source: Path | None = None) -> Path:
 
 def write_analysis(analysis: Any, folder: Path, title: str) -> dict[str, str]:
     """Report, numbers, model and figures of an analysis; their paths by name."""
-    report, result, model = (folder / name for name in NAMES[:3])
-    analysis.to_html(report, title)
-    analysis.to_netcdf(result)
-    files = {"report": report, "result": result}
-    if analysis.model is not None:
-        analysis.model.save(model)
-        files["model"] = model
-    for name, figure in analysis.figures().items():
+    return _written(analysis, folder, title, {"model": analysis.model})
+
+
+def write_comparison(comparison: Any, folder: Path, title: str) -> dict[str, str]:
+    """The same of a recording beside a network, with the models of both."""
+    models = {"model": comparison.recording.model, "network_model": comparison.network.model}
+    return _written(comparison, folder, title, models)
+
+
+def _written(result: Any, folder: Path, title: str, models: Mapping[str, Any]) -> dict[str, str]:
+    """Whatever has a report, numbers and figures; models that are None are left out."""
+    files = {"report": folder / "report.html", "result": folder / "result.nc"}
+    result.to_html(files["report"], title)
+    result.to_netcdf(files["result"])
+    for name, model in models.items():
+        if model is not None:
+            files[name] = folder / f"{name}.npz"
+            model.save(files[name])
+    for name, figure in result.figures().items():
         files[name] = _saved(figure, _figure_path(folder, name))
-    for stale in {model, *(_figure_path(folder, name) for name in FIGURES)} - set(files.values()):
+    ours = {folder / name for name in NAMES[2:4]} | {_figure_path(folder, name) for name in FIGURES}
+    for stale in ours - set(files.values()):
         stale.unlink(missing_ok=True)
     return {name: str(path) for name, path in files.items()}
 

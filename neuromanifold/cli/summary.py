@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # xarray takes a second to load, and help should not wait for
 __all__ = [
     "analysis_lines",
     "analysis_summary",
+    "comparison_summary",
     "files_lines",
     "listing_lines",
     "listing_summary",
@@ -85,6 +86,29 @@ def _scalars(statistics: xr.Dataset) -> Iterator[tuple[str, dict[str, Any]]]:
             yield str(name), {"value": scalar.item(), **kept}
 
 
+def comparison_summary(comparison: Any) -> dict[str, Any]:
+    """The network's own summary, how alike the two are, and how their curvatures correlate."""
+    measures, beside = comparison.measures, comparison.curvature
+    summary = analysis_summary(comparison.network)
+    summary["measures"] = {
+        str(name): {key: float(measures[key].sel(measure=name)) for key in ("value", "lower", "upper", "p_value")}
+        for name in measures["measure"].to_numpy()
+    }
+    if beside is not None:
+        summary["beside"] = dict(_scalars(beside))
+    return summary
+
+
+def _comparison_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the network is, and what compares it with the recording."""
+    yield f"Network: {summary['template']}"
+    for name, measure in summary["measures"].items():
+        value, low, high, p = (number(measure[key]) for key in ("value", "lower", "upper", "p_value"))
+        yield f"  {name} of recording and network: {value} [{low}, {high}], p = {p}"
+    for name, scalar in summary.get("beside", {}).items():
+        yield f"  {scalar.get('long_name', name)}: {number(scalar['value'])}"
+
+
 def analysis_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """Verdict, statistics, curvature, and where the files are."""
     yield from topology_lines(summary)
@@ -98,6 +122,8 @@ def analysis_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     if curvature is not None:
         low, middle, high = (number(curvature[key]) for key in ("min", "median", "max"))
         yield f"  |H| from {low} to {high}, median {middle}{_unit(curvature['units'])}"
+    if "network" in summary:
+        yield from _comparison_lines(summary["network"])
     yield from files_lines(summary["files"])
 
 

@@ -8,6 +8,9 @@ that correlate at least as well.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import xarray as xr
 
@@ -15,8 +18,9 @@ from neuromanifold import __version__
 from neuromanifold._errors import InputError
 from neuromanifold._typing import FloatArray
 
-__all__ = ["curvature"]
+__all__ = ["curvature", "curvature_matrix"]
 
+TASK = "task coordinates"
 QUANTITIES = ("dimensionless_mean_curvature", "log_volume")
 PARTS = ("", "_lower", "_upper")
 
@@ -27,8 +31,8 @@ def curvature(A: xr.Dataset, B: xr.Dataset, names: tuple[str, str] = ("A", "B"))
     Parameters
     ----------
     A, B : Dataset
-        Of :func:`neuromanifold.curvature_profile`, of circles fitted with the same circular task variable, on the same
-        grid.
+        Of :func:`neuromanifold.curvature_profile`, of circles fitted with the same circular task variable, or of
+        :func:`neuromanifold.profile.immersion_profile`, of known circles over it, on the same grid.
     names : (str, str)
         Of the two.
 
@@ -72,9 +76,49 @@ def curvature(A: xr.Dataset, B: xr.Dataset, names: tuple[str, str] = ("A", "B"))
     return found.assign_attrs(level=levels[0]) if levels[0] is not None and levels[0] == levels[1] else found
 
 
+def curvature_matrix(
+    A: Mapping[str, xr.Dataset],
+    B: Mapping[str, xr.Dataset] | None = None,
+    quantity: Literal["dimensionless_mean_curvature", "log_volume"] = "dimensionless_mean_curvature",
+) -> xr.Dataset:
+    """Correlate every curvature profile of A with every one of B: the geometry beside a :func:`matrix`.
+
+    Parameters
+    ----------
+    A, B : mapping of names to profiles
+        As in :func:`curvature`. B None: those of A with each other.
+    quantity : {"dimensionless_mean_curvature", "log_volume"}
+
+    Returns
+    -------
+    Dataset
+        ``value`` (the correlation) and ``p_value`` against rotations (a, b), with the names as coordinates.
+
+    Raises
+    ------
+    InputError
+        For an unknown quantity, empty mappings, and whatever :func:`curvature` refuses.
+    """
+    B = A if B is None else B
+    if quantity not in QUANTITIES:
+        raise InputError(f"quantity must be one of {', '.join(QUANTITIES)}, got {quantity!r}")
+    if not (A and B):
+        raise InputError("there is no profile to compare: give one name with its profile at least")
+    found = [[curvature(one, other, (a, b)) for b, other in B.items()] for a, one in A.items()]
+    cells = {"value": f"{quantity}_correlation", "p_value": f"{quantity}_p_value"}
+    table = {name: [[float(pair[key]) for pair in row] for row in found] for name, key in cells.items()}
+    measure = str(found[0][0][cells["value"]].attrs["long_name"])
+    return xr.Dataset(
+        {name: (("a", "b"), values, {"units": "1"}) for name, values in table.items()},
+        coords={"a": list(A), "b": list(B)},
+        attrs=found[0][0].attrs | {"measure": measure},
+    )
+
+
 def _check(profile: xr.Dataset, name: str) -> None:
-    template, gauge = profile.attrs.get("template"), profile.attrs.get("gauge")
-    if template != "circle" or gauge != "task coordinates":
+    # Without a gauge, the profile is of a map that was given, not fitted: its angle is what it is a map of.
+    template, gauge = profile.attrs.get("template"), profile.attrs.get("gauge", TASK)
+    if template != "circle" or gauge != TASK:
         raise InputError(
             f"{name} is the profile of a {template} in the gauge {gauge!r}: only circles fitted with the task variable "
             "as their angle can be compared point by point"

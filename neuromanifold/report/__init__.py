@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neuromanifold.report import figures, views
+from neuromanifold.report.beside import side_by_side
 from neuromanifold.report.compose import compose, headline, numbers
 from neuromanifold.report.content import Number, Picture, ReportContent
 from neuromanifold.report.document import render, write
@@ -19,6 +20,7 @@ __all__ = [
     "numbers",
     "pictures",
     "render",
+    "side_by_side",
     "views",
     "write",
 ]

@@ -1,0 +1,1 @@
+"""Experiments: networks trained on tasks of the papers and of the recordings."""
