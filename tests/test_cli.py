@@ -139,6 +139,7 @@ def test_a_benchmark_prints_its_table(name, monkeypatch):
     module = importlib.import_module(f"neuromanifold.benchmarks.{name}")
     assert "verbose" in inspect.signature(module.run).parameters
     monkeypatch.setattr(module, "run", lambda verbose: table)
+    assert run("benchmark", name, "--seeds", "2").exit_code == 2
     assert re.search(r"^theirs +12 *$", run("benchmark", name).stdout, flags=re.MULTILINE)
     content = json.loads(run("benchmark", name, "--json").stdout)
     assert content["table"]["theirs"] == {"seconds": 12.0, "target": None}

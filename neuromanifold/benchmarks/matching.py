@@ -6,6 +6,8 @@ about; what can be compared is the curvature at the same place in activity space
 
 from __future__ import annotations
 
+import math
+
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
@@ -13,12 +15,14 @@ from torch import Tensor
 from neuromanifold.geometry import Immersion, jacobian, local_geometry
 from neuromanifold.profile import curvature_error, immersion_profile
 
-__all__ = ["matched_error", "nearest_points", "profile_error"]
+__all__ = ["matched_error", "nearest_points", "profile_error", "turns"]
 
 # Points of the search before Gauss and Newton's steps, by intrinsic dimension; steps at most so long (radians).
 N_SEARCH = {1: 4096, 2: 10000}
 N_STEPS = 4
 MAX_STEP = 0.1
+# Points that a turn is followed over.
+N_TURN = 512
 
 
 def profile_error(learned: Immersion, true: Immersion) -> float:
@@ -33,6 +37,14 @@ def matched_error(learned: Immersion, true: Immersion) -> float:
     points = nearest_points(learned, torch.as_tensor(truth["position"].to_numpy()))
     found = local_geometry(learned, points, on_points=True).mean_curvature_norm
     return curvature_error(found, truth["mean_curvature_norm"], truth["area"])
+
+
+def turns(learned: Immersion, true: Immersion) -> int:
+    """How often the learned coordinate of a circle goes round while the true one goes round once."""
+    around = true.template.grid(N_TURN).points
+    angle = learned.template.angles(nearest_points(learned, true.on_points(around).detach()))[:, 0]
+    steps = torch.remainder(angle.roll(-1) - angle + math.pi, 2 * math.pi) - math.pi
+    return round(float(steps.sum()) / (2 * math.pi))
 
 
 def nearest_points(immersion: Immersion, positions: Tensor) -> Tensor:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
+
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
 
 from neuromanifold import __version__
 from neuromanifold.storage import write_json
 
-__all__ = ["FOLDER", "CachedRows", "Value"]
+__all__ = ["FOLDER", "CachedRows", "Key", "Value"]
 
 # Beside where the benchmark is run; not for version control.
 FOLDER = Path(".benchmarks")
-Value = float | int | str | bool | None
+Value: TypeAlias = float | int | str | bool | None
+Key: TypeAlias = Mapping[str, Value]
 
 
 class CachedRows:
@@ -37,16 +42,37 @@ class CachedRows:
         self._path = Path(folder) / f"{name}.json"
         self._rows: dict[str, dict[str, Value]] = {} if fresh else _stored(self._path)
 
-    def row(self, key: Mapping[str, Value], compute: Callable[[], Mapping[str, Value]]) -> dict[str, Value]:
+    def row(self, key: Key, compute: Callable[[], Key]) -> dict[str, Value]:
         """The key and its figures; computed, and on the disk before this returns, if they were not there yet."""
-        name = json.dumps(dict(key), sort_keys=True)
-        if name not in self._rows:
-            self._rows[name] = dict(compute())
+        if key not in self:
+            self._rows[_name(key)] = dict(compute())
             write_json(self._path, {"version": __version__, "rows": self._rows})
-        return {**key, **self._rows[name]}
+        return {**key, **self._rows[_name(key)]}
 
-    def __contains__(self, key: Mapping[str, Value]) -> bool:
-        return json.dumps(dict(key), sort_keys=True) in self._rows
+    def rows(
+        self, keys: Sequence[Key], compute: Callable[[Key], Key], *, n_jobs: int | None = None
+    ) -> list[dict[str, Value]]:
+        """Rows of many keys, ``n_jobs`` at once (as in joblib), each on the disk as soon as it is there.
+
+        A progress bar is shown where standard error is a terminal.
+        """
+        missing = [key for key in keys if key not in self]
+        jobs = (delayed(_keyed)(compute, key) for key in missing)
+        found = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+        for key, figures in tqdm(found, total=len(missing), desc=self._path.stem, disable=None, leave=False):
+            self.row(key, lambda figures=figures: figures)
+        return [{**key, **self._rows[_name(key)]} for key in keys]
+
+    def __contains__(self, key: Key) -> bool:
+        return _name(key) in self._rows
+
+
+def _name(key: Key) -> str:
+    return json.dumps(dict(key), sort_keys=True)
+
+
+def _keyed(compute: Callable[[Key], Key], key: Key) -> tuple[Key, Key]:
+    return key, compute(key)
 
 
 def _stored(path: Path) -> dict[str, dict[str, Value]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,16 +25,18 @@ from neuromanifold.cli.options import (
     Device,
     File,
     Folder,
+    Fresh,
     Hardware,
     Jobs,
     Quiet,
+    Repeats,
     Required,
     Seed,
     Shuffles,
     Smoothing,
     seconds,
 )
-from neuromanifold.cli.output import writable_folder, write_analysis, write_bars, write_comparison
+from neuromanifold.cli.output import writable_folder, write_analysis, write_bars, write_comparison, write_table
 from neuromanifold.cli.summary import (
     analysis_lines,
     analysis_summary,
@@ -51,6 +55,7 @@ __all__ = ["BENCHMARKS", "app", "main"]
 # Name -> what it measures; the module of that name in neuromanifold.benchmarks has ``run(verbose=False)`` -> DataFrame.
 BENCHMARKS = {
     "geometry": "what curvature costs by each route, in forward passes",
+    "curvature": "error of |H| on manifolds known in closed form, beside an oracle's",
     "featuremaps": "what volumes of large networks cost, in seconds and memory, and whether they are right",
     "featuremap_theory": "the closed forms of feature maps, each against an independent route",
 }
@@ -222,18 +227,35 @@ def info(file: File, json: AsJson = False, debug: Debug = False) -> None:
 @app.command(short_help="Run a benchmark.", epilog=_examples(*(f"benchmark {name}" for name in BENCHMARKS)))
 def benchmark(
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(BENCHMARKS)}.")],
+    seeds: Repeats = None,
+    jobs: Jobs = None,
+    fresh: Fresh = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the table and its figure.")] = None,
     json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Run a benchmark of the package and print its table."""
+    """Run a benchmark of the package and print its table; rows are kept in .benchmarks, so a stopped run goes on."""
     if name not in BENCHMARKS:
         known = "".join(f"\n  {known}: {what}" for known, what in BENCHMARKS.items())
         raise typer.BadParameter(f"no benchmark {plain(name)!r}; there are{known}", param_hint="NAME")
+    # By name, as the package's own __init__ does: only the benchmark asked for is loaded.
+    run = importlib.import_module(f"neuromanifold.benchmarks.{name}").run
+    settings = _accepted(run, {"n_seeds": seeds, "n_jobs": jobs, "fresh": fresh or None})
     with session(as_json=json, debug=debug) as running:
+        folder = None if out is None else writable_folder(out)
         running.tell(f"{name}: {BENCHMARKS[name]}")
-        # By name, as the package's own __init__ does: only the benchmark asked for is loaded.
-        table = importlib.import_module(f"neuromanifold.benchmarks.{name}").run(verbose=False)
-        running.show({"benchmark": name, "table": table.to_dict("index")}, table_lines(table))
+        table = run(verbose=False, **settings)
+        files = {} if folder is None else write_table(table, folder, name)
+        content = {"benchmark": name, "table": table.to_dict("index"), "files": files}
+        running.show(content, [*table_lines(table), *files_lines(files)])
+
+
+def _accepted(run: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given, if the benchmark has them."""
+    settings = {name: value for name, value in given.items() if value is not None}
+    for name in settings.keys() - inspect.signature(run).parameters.keys():
+        raise typer.BadParameter("this benchmark has no such setting", param_hint=f"--{name.removeprefix('n_')}")
+    return settings
 
 
 def main() -> None:

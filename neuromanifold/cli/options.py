@@ -18,9 +18,11 @@ __all__ = [
     "Device",
     "File",
     "Folder",
+    "Fresh",
     "Hardware",
     "Jobs",
     "Quiet",
+    "Repeats",
     "Required",
     "Seed",
     "Shuffles",
@@ -64,6 +66,8 @@ BinSize = Annotated[float | None, typer.Option(metavar="SECONDS", help="Width of
 Smoothing = Annotated[str, _WIDTH]
 Shuffles = Annotated[int, typer.Option(min=1, help="Shuffled controls; p is at least 1 / (1 + shuffles).")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]
+Repeats = Annotated[int | None, typer.Option("--seeds", min=1, metavar="N", help="Samples of each row, seeds 0, 1, …")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Compute again what an earlier run kept.")]
 Jobs = Annotated[
     int | None,
     typer.Option(callback=_workers, metavar="N", help="Parallel workers, 1 by default; -1: one a core."),

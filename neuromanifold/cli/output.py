@@ -14,7 +14,7 @@ from typing import Any
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
 
-__all__ = ["FIGURES", "writable_folder", "write_analysis", "write_bars", "write_comparison"]
+__all__ = ["FIGURES", "writable_folder", "write_analysis", "write_bars", "write_comparison", "write_table"]
 
 _DPI = 200
 NAMES = ("report.html", "result.nc", "model.npz", "network_model.npz", "bars.nc")
@@ -90,6 +90,18 @@ def write_bars(bars: Any, folder: Path) -> dict[str, str]:
     numbers = folder / "bars.nc"
     nm.storage.write_netcdf(numbers, bars)
     return {"barcodes": str(path), "bars": str(numbers)}
+
+
+def write_table(table: Any, folder: Path, name: str) -> dict[str, str]:
+    """The table of a benchmark as numbers and, where it has ratios to a reference, as a figure; paths by name."""
+    numbers = folder / f"{name}.csv"
+    with nm.storage.atomic_path(numbers) as temporary:
+        table.to_csv(temporary, index=False)
+    files = {"table": str(numbers)}
+    if {"shape", "ratio"} <= set(table.columns):
+        figure = nm.report.figures.ratios(table).get_figure()
+        files["figure"] = str(_saved(figure, _figure_path(folder, name)))
+    return files
 
 
 def _figure_path(folder: Path, name: str) -> Path:

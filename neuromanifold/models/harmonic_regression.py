@@ -38,8 +38,8 @@ N_PRUNINGS = 6
 BENDS = 1e-3
 FAMILIES = (
     ("power", 4.0),
-    *(("heat", rate) for rate in (0.03, 0.1, 0.3)),
-    *(("exponential", rate) for rate in (0.3, 0.6, 1.0)),
+    *(("heat", rate) for rate in (0.03, 0.055, 0.1, 0.17, 0.3)),
+    *(("exponential", rate) for rate in (0.3, 0.6, 1.0, 1.7)),
 )
 
 

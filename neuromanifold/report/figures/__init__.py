@@ -8,6 +8,7 @@ from neuromanifold.report.figures.beside import curvature_beside
 from neuromanifold.report.figures.latent import latent_against
 from neuromanifold.report.figures.manifold import manifold
 from neuromanifold.report.figures.profile import curvature_profile
+from neuromanifold.report.figures.ratios import ratios
 from neuromanifold.report.figures.similarity import similarity
 from neuromanifold.report.figures.tuning import tuning
 
@@ -19,6 +20,7 @@ __all__ = [
     "curvature_profile",
     "latent_against",
     "manifold",
+    "ratios",
     "similarity",
     "tuning",
 ]
