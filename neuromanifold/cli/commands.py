@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from neuromanifold.cli.options import (
     Folder,
     Fresh,
     Hardware,
+    Images,
     Jobs,
     Quiet,
     Repeats,
@@ -36,7 +37,14 @@ from neuromanifold.cli.options import (
     Smoothing,
     seconds,
 )
-from neuromanifold.cli.output import writable_folder, write_analysis, write_bars, write_comparison, write_table
+from neuromanifold.cli.output import (
+    writable_folder,
+    write_analysis,
+    write_bars,
+    write_comparison,
+    write_findings,
+    write_table,
+)
 from neuromanifold.cli.summary import (
     analysis_lines,
     analysis_summary,
@@ -49,6 +57,7 @@ from neuromanifold.cli.summary import (
     topology_lines,
     topology_summary,
 )
+from neuromanifold.experiments import EXPERIMENTS
 
 __all__ = ["BENCHMARKS", "app", "main"]
 
@@ -236,8 +245,7 @@ def benchmark(
 ) -> None:
     """Run a benchmark of the package and print its table; rows are kept in .benchmarks, so a stopped run goes on."""
     if name not in BENCHMARKS:
-        known = "".join(f"\n  {known}: {what}" for known, what in BENCHMARKS.items())
-        raise typer.BadParameter(f"no benchmark {plain(name)!r}; there are{known}", param_hint="NAME")
+        raise typer.BadParameter(f"no benchmark {plain(name)!r}; there are{_listed(BENCHMARKS)}", param_hint="NAME")
     # By name, as the package's own __init__ does: only the benchmark asked for is loaded.
     run = importlib.import_module(f"neuromanifold.benchmarks.{name}").run
     settings = _accepted(run, {"n_seeds": seeds, "n_jobs": jobs, "fresh": fresh or None})
@@ -258,6 +266,49 @@ def _accepted(run: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+@app.command(
+    short_help="Run an experiment on feature maps.",
+    epilog=_examples(
+        "featuremaps xor --out xor",
+        "featuremaps mnist --data MNIST/raw --out mnist --seeds 3",
+    ),
+)
+def featuremaps(
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help=f"One of: {', '.join(EXPERIMENTS)}.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures, numbers and table.")] = None,
+    data: Images = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many networks, each of its own seed.")] = None,
+    seed: Seed = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="The paper's recipe, hours on a GPU, not the reduced one.")
+    ] = False,
+    device: Hardware = Device.CPU,
+    checkpoints: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where trained networks are kept and found again.")
+    ] = Path(".checkpoints"),
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train networks, or find them again, and say what their feature maps do to volumes.
+
+    Writes statements.csv, findings.nc (all numbers) and figures/*.png into the folder of --out.
+    """
+    if name not in EXPERIMENTS:
+        raise typer.BadParameter(
+            f"no experiment {plain(name)!r}; there are{_listed(EXPERIMENTS)}", param_hint="EXPERIMENT"
+        )
+    with session(as_json=json, quiet=quiet, debug=debug) as running:
+        running.tell(f"{name}: {EXPERIMENTS[name]}")
+        folder = writable_folder(out or Path(f"featuremaps-{name}"), data)
+        settings = {"n_seeds": seeds, "seed": seed, "full": full, "device": device.value, "verbose": running.watched}
+        options = importlib.import_module("neuromanifold.experiments.findings").Options(data, checkpoints, **settings)
+        findings = importlib.import_module(f"neuromanifold.experiments.{name}").run(options)
+        files = write_findings(findings, folder)
+        content = {"experiment": name, "statements": findings.table.to_dict("index"), "files": files}
+        running.show(content, [*table_lines(findings.table), *files_lines(files)])
+
+
 def main() -> None:
     """The console entry point."""
     for name, value in PATIENCE.items():
@@ -270,6 +321,10 @@ def main() -> None:
         app(prog_name="neuromanifold")
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return "".join(f"\n  {name}: {what}" for name, what in names.items())
 
 
 def _loaded(running: Session, file: Path, activity: str | None, bin_size: float | None) -> Any:

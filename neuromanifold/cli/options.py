@@ -20,6 +20,7 @@ __all__ = [
     "Folder",
     "Fresh",
     "Hardware",
+    "Images",
     "Jobs",
     "Quiet",
     "Repeats",
@@ -76,6 +77,9 @@ Hardware = Annotated[Device, typer.Option("--device", help="Where the model is f
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes, only the result.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")]
+Images = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="Images: .npz, IDX, CIFAR-10 binary, or a folder of them.")
+]
 Required = Annotated[
     bool, typer.Option("--require-template", help=f"Exit with {UNDECIDED} where the template is undecided.")
 ]

@@ -14,7 +14,15 @@ from typing import Any
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
 
-__all__ = ["FIGURES", "writable_folder", "write_analysis", "write_bars", "write_comparison", "write_table"]
+__all__ = [
+    "FIGURES",
+    "writable_folder",
+    "write_analysis",
+    "write_bars",
+    "write_comparison",
+    "write_findings",
+    "write_table",
+]
 
 _DPI = 200
 NAMES = ("report.html", "result.nc", "model.npz", "network_model.npz", "bars.nc")
@@ -102,6 +110,16 @@ def write_table(table: Any, folder: Path, name: str) -> dict[str, str]:
         figure = nm.report.figures.ratios(table).get_figure()
         files["figure"] = str(_saved(figure, _figure_path(folder, name)))
     return files
+
+
+def write_findings(findings: Any, folder: Path) -> dict[str, str]:
+    """Table, numbers and figures of an experiment; their paths by name."""
+    files = {"table": folder / "statements.csv", "numbers": folder / "findings.nc"}
+    nm.storage.write_text(files["table"], findings.table.to_csv())
+    nm.storage.write_netcdf(files["numbers"], findings.datasets())
+    for name, figure in nm.report.finding_figures(findings.groups).items():
+        files[name] = _saved(figure, _figure_path(folder, name))
+    return {name: str(path) for name, path in files.items()}
 
 
 def _figure_path(folder: Path, name: str) -> Path:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from neuromanifold.data import datasets, synthetic
+from neuromanifold.data import datasets, images, synthetic
 
-__all__ = ["datasets", "synthetic"]
+__all__ = ["datasets", "images", "synthetic"]

@@ -7,6 +7,7 @@ from neuromanifold.report.beside import side_by_side
 from neuromanifold.report.compose import compose, headline, numbers
 from neuromanifold.report.content import Number, Picture, ReportContent
 from neuromanifold.report.document import render, write
+from neuromanifold.report.findings import finding_figures
 from neuromanifold.report.pictures import AnalysisLike, pictures
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ReportContent",
     "compose",
     "figures",
+    "finding_figures",
     "headline",
     "numbers",
     "pictures",

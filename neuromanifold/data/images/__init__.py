@@ -1,0 +1,8 @@
+"""Labelled images: MNIST, CIFAR-10 and their like from files, and the small digits that come with scikit-learn."""
+
+from __future__ import annotations
+
+from neuromanifold.data.images.dataset import dataset, to_tensors
+from neuromanifold.data.images.source import load
+
+__all__ = ["dataset", "load", "to_tensors"]

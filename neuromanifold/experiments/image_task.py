@@ -1,0 +1,100 @@
+"""Images for an experiment: read, split into what is learned and what is examined, and the slices between samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from neuromanifold.data import images
+from neuromanifold.experiments.findings import Options
+from neuromanifold.experiments.slices import Examined, along_lines, draw_pairs, on_plane
+from neuromanifold.featuremaps import Plane
+
+__all__ = ["ImageTask", "accuracy", "lines_between", "load_task", "planes_between"]
+
+TRAIN_SHARE = 0.75
+KINDS = ("different", "same")
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """Images (n, channel, row, column) and classes, to learn from and held out."""
+
+    x_train: Tensor
+    y_train: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    classes: tuple[str, ...]
+    source: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, rows and columns."""
+        return tuple(self.x_train.shape[1:])
+
+
+def load_task(options: Options, most: int | None = None) -> ImageTask:
+    """Images of ``options.data``, split as the source says, else 75 to 25 at random; at most ``most`` to learn from."""
+    loaded = images.load(options.data)
+    x, y = images.to_tensors(loaded)
+    part = loaded["part"].to_numpy()
+    order = np.random.default_rng(options.seed).permutation(len(y))
+    if set(part) == {"train", "test"}:
+        train, test = order[part[order] == "train"], order[part[order] == "test"]
+    else:
+        train, test = np.split(order, [round(TRAIN_SHARE * len(y))])
+    train = train[:most]
+    return ImageTask(x[train], y[train], x[test], y[test], tuple(loaded.attrs["classes"]), str(loaded.attrs["source"]))
+
+
+@torch.no_grad()
+def accuracy(scores: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
+    """Share of images whose class has the highest score."""
+    right = [(scores(rows).argmax(1) == truth).float() for rows, truth in zip(x.split(500), y.split(500), strict=True)]
+    return float(torch.cat(right).mean())
+
+
+def lines_between(
+    stages: Mapping[str, Examined], x: Tensor, y: Tensor, n_lines: int, seed: int, verbose: bool = False
+) -> xr.Dataset:
+    """Profiles (stage, kind, line, position) along lines between samples of different and of the same class.
+
+    Every stage sees the same lines.
+    """
+    rng = np.random.default_rng(seed)
+    pairs = {kind: draw_pairs(y.numpy(), n_lines, kind == "same", rng) for kind in KINDS}
+    each = [
+        xr.concat(
+            [along_lines(network, x[rows], label=f"{stage}, {kind}", verbose=verbose) for kind, rows in pairs.items()],
+            "kind",
+        )
+        for stage, network in stages.items()
+    ]
+    data = xr.concat(each, "stage").assign_coords(stage=list(stages), kind=list(KINDS))
+    ends = xr.DataArray([y[pairs[kind]].numpy() for kind in KINDS], dims=("kind", "line", "end"))
+    return data.assign(true_class=ends.assign_attrs(long_name="class of the ends", kind="categorical"))
+
+
+def planes_between(
+    network: Examined, x: Tensor, y: Tensor, seed: int, *, n_side: int, n_affine: int
+) -> dict[str, xr.Dataset]:
+    """Fields over the triangle between samples of three classes, the plane about it, and a triangle of one class."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(y))
+    shown = rng.permutation(np.unique(y))[:3]
+    three = [order[y.numpy()[order] == c][0] for c in shown]
+    one = order[y.numpy()[order] == shown[0]][:3]
+    plane, control = Plane.through(*x[three]), Plane.through(*x[one])
+    convex, affine = plane.convex_grid(n_side), plane.affine_grid(n_affine)
+    found = {
+        "triangle": on_plane(network, plane, convex.to(x), full=True),
+        "affine": on_plane(network, plane, affine.to(x), full=False),
+        "control": on_plane(network, control, convex.to(x), full=True),
+    }
+    corners = {"triangle": three, "affine": three, "control": one}
+    return {name: data.assign(corner_class=("corner", y[corners[name]].numpy())) for name, data in found.items()}
