@@ -1,0 +1,29 @@
+"""Model files of earlier versions are read: one of each schema is kept, with what its model gave when it was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import neuromanifold as nm
+
+FILES = Path(__file__).parent / "files"
+ACTIVITY = np.array(
+    [
+        [-0.68129915, -0.78183436, -0.04555793, -0.1394014],
+        [-0.15467446, 0.9120243, -0.44815564, -0.14594282],
+        [0.94322502, 0.26277685, 0.37054151, 0.11597095],
+    ]
+)
+
+
+def test_schema_1_of_november_2026() -> None:
+    model = nm.load_model(FILES / "model_schema_1.npz")
+    points = [[0.94036788, 0.34015915], [-0.87765332, 0.479296], [-0.62459828, -0.78094621]]
+    np.testing.assert_allclose(model.transform(ACTIVITY), points, atol=1e-7)
+    encoded = [[-0.9935, -0.1141], [0.7882, -0.6155], [0.5690, -0.8223]]
+    np.testing.assert_allclose(model.encode(ACTIVITY).loc, encoded, atol=1e-4)
+    assert model.gauge_ == "constant speed of the immersion"
+    assert model.prior_ == {"family": "heat", "rate": 0.3, "n_harmonics": 11, "rank": 4}
+    assert model.likelihood == "gaussian"
