@@ -1,4 +1,4 @@
-"""Model files of earlier versions are read: one of each schema is kept, with what its model gave when it was written."""
+"""Model files of earlier versions are read: one of each schema is kept, with what its model gave back then."""
 
 from __future__ import annotations
 
