@@ -59,14 +59,15 @@ def run(
     -------
     pandas.DataFrame
         A row per figure: its ``value`` with a ``bound`` or, by chance, ``null`` and one-sided ``p``; the ``seconds``
-        that it took, with their ``seconds_bound``; and ``peak_gb`` of memory, with ``peak_bound``.
+        that it took, with their ``seconds_bound``; for volumes ``cpu_seconds``, with those of as many single backward
+        passes as there are features as ``cpu_bound``; and ``peak_gb`` of memory, with ``peak_bound``.
     """
     rows = CachedRows("featuremaps", fresh=fresh)
     table: dict[str, Mapping[str, Value]] = {}
     for depth, n_features, bound in _VOLUMES:
         name = f"log volume of one image, ResNet-{depth}, {n_features} features"
         found = rows.row({"what": "volume", "depth": depth}, partial(_child, "volume", depth))
-        table[name] = {**found, "peak_bound": bound, "seconds_bound": found["single_passes"]}
+        table[name] = {**found, "peak_bound": bound, "cpu_bound": found["single_passes"]}
     found = rows.row({"what": "plane", "depth": 34}, partial(_child, "plane", 34))
     table["mean log area of 400 points of a plane, ResNet-34"] = {**found, "seconds_bound": 180.0}
     settings: dict[str, Value] = {"random_state": random_state}
@@ -80,7 +81,8 @@ def run(
     if (folder / _WEIGHTS).exists() and (folder / _IMAGES).exists():
         key: dict[str, Value] = {"what": "ResNet-20", "n_lines": n_lines, **settings}
         table |= _changes(rows.row(key, partial(_resnet20, folder, n_lines, random_state)))
-    columns = ["value", "bound", "null", "p", "seconds", "seconds_bound", "peak_gb", "peak_bound"]
+    times = ["seconds", "seconds_bound", "cpu_seconds", "cpu_bound"]
+    columns = ["value", "bound", "null", "p", *times, "peak_gb", "peak_bound"]
     frame = pd.DataFrame(table).T.reindex(columns=columns).astype(float).rename_axis("figure")
     if verbose:
         print(frame.to_string(float_format=lambda value: f"{value:.3g}", na_rep=""))
