@@ -19,6 +19,7 @@ from matplotlib.text import Text
 
 from neuromanifold import report
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold.featuremaps.bumps import field, three_units
 from neuromanifold.report import figures, views
 from neuromanifold.report.document import format_number, image_uri
 from neuromanifold.report.figures.grid import folded
@@ -47,6 +48,8 @@ def all_figures() -> dict[str, Figure]:
         "similarity": figures.similarity(fakes.table(7)),
         "similarity of many": figures.similarity(fakes.table(12)),
         "beside": figures.curvature_beside(fakes.beside()),
+        "bumps": figures.bump_field(field(three_units(0.5), n_steps=21)),
+        "curvature of bumps": figures.bump_field(field(three_units(0.5), n_steps=21), "scalar_curvature"),
     }
     for template in ("circle", "torus", "sphere"):
         profile = fakes.profile(template)
