@@ -90,7 +90,9 @@ def test_every_figure_has_a_title_and_named_axes(name):
     assert any(titles)
     labels = " ".join(ax.get_xlabel() + ax.get_ylabel() for ax in axes)
     # Units, or what has none.
-    assert any(unit in labels for unit in ("rad", "deg", "spikes per bin", "(m)", "distance", "linear CKA")), labels
+    assert any(
+        unit in labels for unit in ("rad", "deg", "spikes per bin", "(m)", "distance", "linear CKA", "input 1")
+    ), labels
 
 
 def test_a_drawing_leaves_matplotlib_as_it_was_and_needs_no_pyplot():
