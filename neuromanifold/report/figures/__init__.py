@@ -7,3 +7,32 @@ from neuromanifold.report.figures.ambiguity import ambiguity
 from neuromanifold.report.figures.barcodes import barcode, barcodes
 from neuromanifold.report.figures.beside import curvature_beside
 from neuromanifold.report.figures.bump_field import bump_field
+from neuromanifold.report.figures.hull import hull
+from neuromanifold.report.figures.latent import latent_against
+from neuromanifold.report.figures.line_profiles import line_profiles
+from neuromanifold.report.figures.manifold import manifold
+from neuromanifold.report.figures.plane_fields import plane_fields
+from neuromanifold.report.figures.profile import curvature_profile
+from neuromanifold.report.figures.ratios import ratios
+from neuromanifold.report.figures.similarity import similarity
+from neuromanifold.report.figures.spectra import spectra
+from neuromanifold.report.figures.tuning import tuning
+
+__all__ = [
+    "ambiguity",
+    "barcode",
+    "barcodes",
+    "bump_field",
+    "curvature_against",
+    "curvature_beside",
+    "curvature_profile",
+    "hull",
+    "latent_against",
+    "line_profiles",
+    "manifold",
+    "plane_fields",
+    "ratios",
+    "similarity",
+    "spectra",
+    "tuning",
+]
