@@ -25,6 +25,7 @@ _PUBLIC: dict[str, str | None] = {
     "load": "neuromanifold.data.readers",
     "as_recording": "neuromanifold.data.recording",
     "prepare": "neuromanifold.data.prepare",
+    "track_loop": "neuromanifold.data.track",
     "Topology": "neuromanifold.topology",
     "TopologicalVAE": "neuromanifold.models",
     "load_model": "neuromanifold.models",

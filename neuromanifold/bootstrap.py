@@ -15,7 +15,7 @@ from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import numpy_generator
 from neuromanifold._typing import ArrayLike, IntArray, RandomState
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
-from neuromanifold.models.labels import check_labels
+from neuromanifold.models.labels import exact_labels
 
 __all__ = ["bootstrap_decoders", "time_blocks"]
 
@@ -35,7 +35,7 @@ def bootstrap_decoders(
     activity = torch.as_tensor(np.asarray(X, dtype=np.float64))
     if activity.ndim != 2 or activity.shape[1] != model.n_features_in_:
         raise InputError(f"X must have shape (n, {model.n_features_in_}), as in the fit; got {tuple(activity.shape)}")
-    labels = torch.as_tensor(check_labels(y, len(activity), model.template_))
+    labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
     blocks = torch.as_tensor(time_blocks(len(activity), groups))
     fits = model.generative_.block_fits(model.beta, activity, labels, blocks)
     rng = numpy_generator(random_state)

@@ -258,7 +258,7 @@ X_ERRORS = {
 }
 Y_ERRORS: dict[str, tuple[Any, str]] = {
     "length": (lambda y: y[:-1], r"shape \(400, 1\)"),
-    "shape": (lambda y: np.stack([y, y], 1), r"shape \(400, 1\)"),
+    "shape": (lambda y: np.stack([y, y, y], 1), r"shape \(400, 1\)"),
     "degrees": (np.rad2deg, "radians.*deg2rad"),
     "infinite": (lambda y: np.where(y > 3, np.inf, y), "infinite.*NaN"),
     "words": (lambda y: ["north"] * len(y), "radians"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -24,11 +24,27 @@ __all__ = ["BlockFits", "FitSettings", "Generative", "Law"]
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Weight of the KL divergence, number of starts of a fit without labels, and bin width of counts (seconds)."""
+    """What a fit is told.
+
+    Attributes
+    ----------
+    beta : float
+        Weight of the KL divergence.
+    n_init : int
+        Starts of a fit without labels.
+    exposure : float
+        Bin width of counts, seconds.
+    label_tolerance : float or None
+        Size of the labels' errors, radians; None: to be estimated.
+    offset_groups : Tensor (n,), optional
+        Numbers from 0 of the groups whose labels have one zero each.
+    """
 
     beta: float
     n_init: int
     exposure: float = 1.0
+    label_tolerance: float | None = None
+    offset_groups: Tensor | None = None
 
 
 class Law(Protocol):
@@ -70,6 +86,10 @@ class Generative(ABC):
         Of the residual, in samples.
     held_out : tuple
         Held-out log-likelihood at each band limit of the path (empty with labels).
+    label_tolerance : float or None
+        Size of the labels' errors, radians: 0 where they are exact, None without labels.
+    offsets : Tensor (n_groups, k) or None
+        Of each group's labels against the manifold, radians, where they were fitted; NaN of groups without labels.
     """
 
     decoder: HarmonicDecoder
@@ -77,6 +97,8 @@ class Generative(ABC):
     prior: dict[str, float | int | str]
     autocorrelation_time: float
     held_out: tuple[tuple[int, float], ...]
+    label_tolerance: float | None = field(default=None, kw_only=True)
+    offsets: Tensor | None = field(default=None, kw_only=True)
 
     @property
     @abstractmethod
@@ -114,5 +136,7 @@ class Generative(ABC):
         return x
 
     def arrays(self) -> dict[str, Tensor]:
-        """What a file must hold of the decoder and the noise."""
-        return {"decoder": self.decoder.weight, "noise": self.noise.covariance, "whitening": self.noise.whitening}
+        """What a file must hold of the decoder, the noise and the labels' offsets."""
+        offsets = {} if self.offsets is None else {"offsets": self.offsets}
+        noise = {"noise": self.noise.covariance, "whitening": self.noise.whitening}
+        return {"decoder": self.decoder.weight, **noise, **offsets}

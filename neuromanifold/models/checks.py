@@ -12,7 +12,7 @@ from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.likelihoods import LIKELIHOODS
 
-__all__ = ["check_counts", "check_data", "check_settings"]
+__all__ = ["check_counts", "check_data", "check_label_settings", "check_settings"]
 
 MIN_SAMPLES = 50
 # The pmf is tabulated up to the largest count.
@@ -31,6 +31,21 @@ def check_settings(settings: dict[str, Any]) -> None:
             raise InputError(f"{name} must be a whole number of at least 1, got {settings[name]!r}")
     if settings["likelihood"] not in LIKELIHOODS:
         raise InputError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {settings['likelihood']!r}")
+
+
+def check_label_settings(tolerance: Any, offsets: Any, likelihood: str) -> None:
+    """Raise InputError where what is said of the labels is out of range, or more than a likelihood can take."""
+    automatic = isinstance(tolerance, str) and tolerance == "auto"
+    if not automatic and not (isinstance(tolerance, Real) and 0 <= float(tolerance) < np.inf):
+        raise InputError(
+            'label_tolerance must be "auto" or the size of the errors of the labels in radians (0: exact), got '
+            f"{tolerance!r}"
+        )
+    if likelihood != "gaussian" and (offsets is not None or (not automatic and tolerance > 0)):
+        raise InputError(
+            f'likelihood={likelihood!r} takes labels as exact: label_tolerance must be 0 or "auto" and offsets None; '
+            'take likelihood="gaussian" on smoothed activity'
+        )
 
 
 def check_counts(activity: FloatArray, likelihood: str) -> None:

@@ -20,7 +20,7 @@ from neuromanifold.manifolds import Grid, Harmonics, Manifold
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
-from neuromanifold.models.moments import Moments
+from neuromanifold.models.moments import BLOCK, Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.occupancy import DENSITY_ORDER, density, interpolated, uniform_labels
@@ -54,6 +54,10 @@ class Basis:
     def decoder(self, weight: Tensor) -> HarmonicDecoder:
         """Decoder of weights (q, d) of the first q harmonics, of the least order that has them."""
         return HarmonicDecoder(self.template, self.order, weight).trimmed(len(weight)).like(weight)
+
+    def decoded(self, weight: Tensor, points: Tensor) -> Tensor:
+        """The decoder of weights (q, d) of the first q harmonics at points (n, m): (n, d)."""
+        return torch.cat([self.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
 
     def restricted(self, n_harmonics: int) -> Basis:
         """The same grid with the least order that has the first ``n_harmonics`` functions."""

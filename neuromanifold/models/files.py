@@ -49,6 +49,7 @@ def write_state(path: str | os.PathLike[str], state: ModelState) -> None:
         "prior": generative.prior,
         "autocorrelation_time": generative.autocorrelation_time,
         "held_out": [list(pair) for pair in generative.held_out],
+        "label_tolerance": generative.label_tolerance,
         **state.facts,
     }
     arrays = {name: value.numpy() for name, value in generative.arrays().items()}
@@ -88,12 +89,15 @@ def _state(header: dict[str, Any], tensors: dict[str, Tensor]) -> ModelState:
         "prior": header["prior"],
         "autocorrelation_time": float(header["autocorrelation_time"]),
         "held_out": tuple((int(size), float(score)) for size, score in header["held_out"]),
+        "label_tolerance": header.get("label_tolerance"),
+        "offsets": tensors.get("offsets"),
     }
     # Files of the first version have no likelihood: it was Gaussian.
     likelihood = LIKELIHOODS[settings.get("likelihood", "gaussian")]
     generative = likelihood.restored(fields, tensors, settings.get("exposure", 1.0))
     weights = {name.removeprefix("encoder."): v for name, v in tensors.items() if name.startswith("encoder.")}
     facts = {name: header[name] for name in ("gauge", "log_likelihood", "n_features_in")}
+    facts["offset_groups"] = header.get("offset_groups")
     return ModelState(settings, template, generative, _encoder(template, settings["hidden"], weights), facts)
 
 

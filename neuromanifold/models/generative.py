@@ -1,9 +1,8 @@
 """The generative half of a topological VAE: template, decoder and noise, fitted to activity with any share
 of labels.
 
-All coordinates known: one regression. Some: expectation-maximisation over the rest, the known ones as they
-are. None: several starts, a path from coarse to fine, and a gauge
-(:mod:`~neuromanifold.models.continuation`).
+With labels they are the coordinates (:mod:`~neuromanifold.models.labelled_fit`). Without: several starts, a path
+from coarse to fine (:mod:`~neuromanifold.models.continuation`), and a gauge.
 """
 
 from __future__ import annotations
@@ -28,8 +27,9 @@ from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.gaussian_likelihood import GaussianLikelihood
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
-from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
-from neuromanifold.models.moments import BLOCK, Moments
+from neuromanifold.models.harmonic_regression import Regression
+from neuromanifold.models.labelled_fit import fit_labelled
+from neuromanifold.models.labelled_samples import LabelledSamples
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
@@ -82,70 +82,53 @@ def fit_generative(
         Interval of each row.
     """
     centre = activity.mean(0)
-    activity = activity - centre
-    known = torch.isfinite(labels).all(dim=1)
     order = largest_order(template, len(activity))
     basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity)
-    held_out: tuple[tuple[int, float], ...] = ()
-    labelled = bool(known.any())
-    if labelled:
-        regression, time = _labelled(activity, labels, known, groups, basis, settings)
+    if torch.isfinite(labels).all(dim=1).any():
+        fitted = _with_labels(activity - centre, labels, groups, basis, settings)
     else:
-        regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
-    decoder = basis.decoder(regression.weight).like(torch.zeros((), dtype=torch.float64))
-    noise = regression.noise.to(decoder.weight)
-    if not labelled:
-        gauged = in_gauge(decoder, decoder)
-        decoder, noise = gauged.decoder, Noise.of(noise.covariance + gauged.missed)
+        fitted = _without_labels(activity - centre, groups, basis, settings, seed)
     # The constant harmonic is 1 / sqrt(volume).
-    decoder.weight[0] += centre.cpu() * template.volume**0.5
+    fitted.decoder.weight[0] += centre.cpu() * template.volume**0.5
+    return fitted
+
+
+def _with_labels(
+    activity: Tensor, labels: Tensor, groups: Tensor, basis: Basis, settings: FitSettings
+) -> GaussianGenerative:
+    """Of centred activity, in the coordinates of the labels."""
+    chosen = settings.offset_groups
+    numbers = torch.zeros_like(groups) if chosen is None else chosen.to(groups)
+    samples = LabelledSamples(activity, labels, groups, numbers, int(numbers.max()) + 1)
+    fit, time = fit_labelled(samples, basis, settings)
+    decoder, noise, prior = _in_float64(basis, fit.regression)
+    offsets = None
+    if chosen is not None:
+        offsets = fit.turns.masked_fill(samples.sizes[:, None] == 0, torch.nan).cpu()
+    return GaussianGenerative(decoder, noise, prior, time, (), label_tolerance=fit.tolerance, offsets=offsets)
+
+
+def _without_labels(
+    activity: Tensor, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
+) -> GaussianGenerative:
+    """Of centred activity, in a gauge."""
+    regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
+    decoder, noise, prior = _in_float64(basis, regression)
+    gauged = in_gauge(decoder, decoder)
+    return GaussianGenerative(gauged.decoder, Noise.of(noise.covariance + gauged.missed), prior, time, held_out)
+
+
+def _in_float64(basis: Basis, regression: Regression) -> tuple[HarmonicDecoder, Noise, dict[str, float | int | str]]:
+    """Decoder and noise on the CPU, and what the marginal likelihood chose."""
+    decoder = basis.decoder(regression.weight).like(torch.zeros((), dtype=torch.float64))
+    chosen = regression.prior
     prior: dict[str, float | int | str] = {
-        "family": regression.prior.family,
-        "rate": regression.prior.rate,
-        "n_harmonics": regression.prior.n_harmonics,
+        "family": chosen.family,
+        "rate": chosen.rate,
+        "n_harmonics": chosen.n_harmonics,
         "rank": regression.rank,
     }
-    return GaussianGenerative(decoder, noise, prior, time, held_out)
-
-
-def _labelled(
-    activity: Tensor, labels: Tensor, known: Tensor, groups: Tensor, basis: Basis, settings: FitSettings
-) -> tuple[Regression, float]:
-    """Decoder from the labelled samples, then from all; no finer than the labelled ones alone determine."""
-    points = basis.template.embed(labels[known])
-    n_harmonics = len(basis.template.harmonics(largest_order(basis.template, len(points))))
-    moments = Moments.at_points(basis.harmonics, points, activity[known]).restricted(n_harmonics)
-    start, time = _thinned_fit(moments, activity[known], points, groups[known], basis)
-    if known.all():
-        return start, time
-    everywhere = grid_posterior(basis, start.weight, start.noise, settings.beta).mean_points(activity)
-    everywhere[known] = points
-    time = autocorrelation_time(activity - decoded(basis, start.weight, everywhere), groups)
-    fit = expectation_maximisation(
-        activity[~known],
-        basis,
-        start,
-        start.prior.n_harmonics,
-        labelled=Moments.at_points(basis.restricted(start.prior.n_harmonics).harmonics, points, activity[known]),
-        beta=settings.beta,
-        thinning=time,
-    )
-    return fit.regression, time
-
-
-def _thinned_fit(
-    moments: Moments, activity: Tensor, points: Tensor, groups: Tensor, basis: Basis
-) -> tuple[Regression, float]:
-    """Regression of samples at known points that counts the independent ones, and their autocorrelation time."""
-    # Residuals need no choice of prior.
-    smooth = Prior(len(moments.gram), "power", 4.0)
-    first = fit_regression(moments, basis.harmonics.eigenvalues, prior=smooth)
-    time = autocorrelation_time(activity - decoded(basis, first.weight, points), groups)
-    # No finer than the independent samples determine.
-    n_independent = max(round(len(points) / time), 1)
-    n_harmonics = len(basis.template.harmonics(largest_order(basis.template, n_independent)))
-    thinned = moments.restricted(n_harmonics).thinned(time)
-    return fit_regression(thinned, basis.harmonics.eigenvalues), time
+    return decoder, regression.noise.to(decoder.weight), prior
 
 
 def _unlabelled(
@@ -159,7 +142,7 @@ def _unlabelled(
     path = refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta)
     found = path.fit.regression
     means = grid_posterior(basis, found.weight, found.noise, settings.beta).mean_points(activity)
-    time = autocorrelation_time(activity - decoded(basis, found.weight, means), groups)
+    time = autocorrelation_time(activity - basis.decoded(found.weight, means), groups)
     fit = expectation_maximisation(
         activity,
         basis,
@@ -183,11 +166,6 @@ def _starts(activity: Tensor, template: Manifold, n_starts: int, seed: int) -> l
         random_state=seed,
     )
     return [template.embed(torch.as_tensor(angles).to(activity)) for angles in starts]
-
-
-def decoded(basis: Basis, weight: Tensor, points: Tensor) -> Tensor:
-    """The decoder of weights (q, d) at points (n, m): (n, d)."""
-    return torch.cat([basis.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
 
 
 def posterior_on_grid(

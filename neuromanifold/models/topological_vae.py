@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.base import FitSettings, Generative, Law
-from neuromanifold.models.checks import check_counts, check_data, check_settings
+from neuromanifold.models.checks import check_counts, check_data, check_label_settings, check_settings
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
 from neuromanifold.models.files import ModelState, read_state, write_state
@@ -31,6 +32,7 @@ from neuromanifold.models.gauge import gauge_name
 from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
 from neuromanifold.models.labels import check_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
+from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["TopologicalVAE", "load_model"]
@@ -61,6 +63,13 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         ``mu + alpha mu^2`` with an alpha of each unit.
     exposure : float
         Bin width of counts in seconds: rates are expected counts over exposure. Not used by the Gaussian.
+    label_tolerance : float or "auto"
+        Size of the labels' errors, radians (root-mean-square per angle). 0: they are exact. "auto": exact unless
+        the activity speaks against it, and then estimated with the decoder, by maximum likelihood. Counts take
+        labels as exact.
+    offsets : None, "intervals" or array (n,)
+        Groups of samples whose labels have a zero of their own (the intervals that ``fit`` is given, or a group for
+        each row): a constant is estimated for each, on circles and tori.
     device : str
         "auto" (CUDA, MPS, CPU) or a torch device.
     verbose : bool
@@ -88,6 +97,11 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         alpha of each unit's counts, 0 where they are Poisson; None for the Gaussian.
     log_likelihood_ : float
         Mean marginal log-likelihood of a training sample, nats.
+    label_tolerance_ : float or None
+        Size of the labels' errors, radians; 0 where they are exact, None without labels.
+    offsets_ : DataArray (group, angle) or None
+        Of each group's labels against the manifold, radians, ``label = coordinate + offset``; their mean over labels
+        is zero, and a group without labels has NaN.
     gauge_ : str
         What fixes the coordinates: "task coordinates", or for a fit without labels the gauge they were put
         in.
@@ -116,6 +130,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         patience: int = 4,
         likelihood: str = "gaussian",
         exposure: float = 1.0,
+        label_tolerance: float | Literal["auto"] = "auto",
+        offsets: ArrayLike | Literal["intervals"] | None = None,
         device: str = "auto",
         verbose: bool = False,
         random_state: RandomState = None,
@@ -131,6 +147,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.patience = patience
         self.likelihood = likelihood
         self.exposure = exposure
+        self.label_tolerance = label_tolerance
+        self.offsets = offsets
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -144,9 +162,10 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         ----------
         X : array (n, d)
             Activity, rows in time order; whole numbers where the likelihood is of counts.
-        y : array (n,) or (n, k), optional
-            Intrinsic angles in radians where the task gives them; NaN where unknown. With any label the
-            labels are the gauge.
+        y : array or DataArray (n,), (n, k) or (n, m), optional
+            Task coordinates where they are known; rows with NaN are unknown. Intrinsic angles, in radians unless
+            ``attrs["units"]`` of a DataArray says degrees, or points of the template (unit vectors on circle and
+            sphere, a pair ``cos, sin`` for each circle of a torus). With any label the labels are the gauge.
         groups : array (n,), optional
             Interval of each row: autocorrelation is not measured across their borders.
 
@@ -157,19 +176,26 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         """
         template = resolve(self.template)
         check_settings(self.get_params())
+        check_label_settings(self.label_tolerance, self.offsets, self.likelihood)
         activity = self._validated(X, reset=True)
         labels = check_labels(y, len(activity), template)
         check_data(activity, template, groups)
+        offset_groups = OffsetGroups.of(self.offsets, groups, len(activity), template)
         self.template_ = template
         self._device = resolve_device(self.device)
         seeds = spawn_seeds(self.random_state, 2)
         x = torch.as_tensor(activity, dtype=torch.float32 if self._device.type == "mps" else torch.float64)
         x = x.to(self._device)
         u = torch.as_tensor(labels).to(x)
-        numbers = np.zeros(len(x), int) if groups is None else np.unique(groups, return_inverse=True)[1]
-        intervals = torch.as_tensor(numbers).to(x.device)
-        settings = FitSettings(float(self.beta), self.n_init, float(self.exposure))
+        interval = np.zeros(len(x), int) if groups is None else np.unique(groups, return_inverse=True)[1]
+        intervals = torch.as_tensor(interval).to(x.device)
+        tolerance = None if self.label_tolerance == "auto" else float(self.label_tolerance)
+        numbers = None if offset_groups is None else torch.as_tensor(offset_groups.numbers)
+        settings = FitSettings(float(self.beta), self.n_init, float(self.exposure), tolerance, numbers)
         self._adopt(LIKELIHOODS[self.likelihood].fit(template, x, u, intervals, settings, seeds[0]))
+        if offset_groups is not None and self.generative_.offsets is not None:
+            labels = offset_groups.without(labels, self.generative_.offsets)
+            self.offsets_ = offsets_table(offset_groups.names, self.generative_.offsets)
         self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else gauge_name(template)
         self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1])
         self.log_likelihood_ = self.score(activity)
@@ -183,6 +209,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.prior_ = generative.prior
         self.autocorrelation_time_ = generative.autocorrelation_time
         self.held_out_ = generative.held_out
+        self.label_tolerance_ = generative.label_tolerance
+        self.offsets_ = None
         self.immersion_ = Immersion(self.template_, generative.mean)
 
     def _fit_encoder(self, activity: FloatArray, task_points: Tensor, seed: int) -> None:
@@ -288,6 +316,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             "gauge": self.gauge_,
             "log_likelihood": self.log_likelihood_,
             "n_features_in": self.n_features_in_,
+            "offset_groups": None if self.offsets_ is None else self.offsets_["group"].to_numpy().tolist(),
         }
         write_state(path, ModelState(self.get_params(), self.template_, self.generative_, self.encoder_, facts))
 
@@ -308,5 +337,6 @@ def load_model(path: str | os.PathLike[str]) -> TopologicalVAE:
     model.n_features_in_ = int(state.facts["n_features_in"])
     model._adopt(state.generative)
     model.gauge_, model.log_likelihood_ = str(state.facts["gauge"]), float(state.facts["log_likelihood"])
+    model.offsets_ = offsets_table(state.facts["offset_groups"], state.generative.offsets)
     model.histories_, model.encoder_ = {}, state.encoder
     return model

@@ -16,7 +16,7 @@ from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
 from neuromanifold.bootstrap import time_blocks
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
-from neuromanifold.models.labels import check_labels
+from neuromanifold.models.labels import exact_labels
 from neuromanifold.profile import replicates
 
 __all__ = ["BlockRefits"]
@@ -53,7 +53,7 @@ class BlockRefits:
             raise InputError(
                 f"X must have shape (n, {model.n_features_in_}), as in the fit; got {tuple(activity.shape)}"
             )
-        labels = torch.as_tensor(check_labels(y, len(activity), model.template_))
+        labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
         self.blocks = time_blocks(len(activity), groups) if blocks is None else blocks
         self.n_samples = np.bincount(self.blocks)
         self._model = model

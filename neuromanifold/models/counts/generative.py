@@ -30,7 +30,7 @@ from neuromanifold.models.counts.regression import CountProblem, CountRegression
 from neuromanifold.models.counts.statistics import CountStatistics
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.gauge import in_gauge
-from neuromanifold.models.generative import HELD_OUT, N_PATH, decoded
+from neuromanifold.models.generative import HELD_OUT, N_PATH
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
@@ -135,6 +135,7 @@ def fit_counts(
         prior={"family": prior.family, "rate": prior.rate, "n_harmonics": prior.n_harmonics},
         autocorrelation_time=time,
         held_out=held_out,
+        label_tolerance=0.0 if bool(known.any()) else None,
         exposure=settings.exposure,
         law=law,
     )
@@ -206,7 +207,7 @@ class _CountFit:
 
     def _time(self, regression: CountRegression, counts: Tensor, points: Tensor, groups: Tensor) -> float:
         """Autocorrelation time of the Pearson residuals."""
-        mean = decoded(self.basis, regression.weight, points).exp()
+        mean = self.basis.decoded(regression.weight, points).exp()
         return autocorrelation_time((counts - mean) / regression.law.variance(mean).sqrt(), groups)
 
 
