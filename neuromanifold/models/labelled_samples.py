@@ -59,8 +59,13 @@ class LabelledSamples:
 
     def every(self, step: int) -> LabelledSamples:
         """Every so-many-th sample."""
-        parts = (self.activity, self.labels, self.intervals, self.offset_groups)
-        return LabelledSamples(*(part[::step] for part in parts), self.n_groups)
+        return replace(
+            self,
+            activity=self.activity[::step],
+            labels=self.labels[::step],
+            intervals=self.intervals[::step],
+            offset_groups=self.offset_groups[::step],
+        )
 
 
 @dataclass(frozen=True)
