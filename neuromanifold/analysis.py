@@ -33,6 +33,9 @@ class Analysis:
         Intrinsic angles in radians at every time of the prepared recording.
     profile, against, statistics : Dataset or None
         Curvature over the template; binned along the task variable; scalars.
+    details : dict of str to Dataset
+        Results of :mod:`neuromanifold.statistics` by name: "variation", "explained", "controls", "unit_shares",
+        "held_out_variance", and where the verdict is "undecided", "templates".
     variable : str or None
     settings : dict
     """
@@ -45,6 +48,7 @@ class Analysis:
     profile: xr.Dataset | None = None
     against: xr.Dataset | None = None
     statistics: xr.Dataset | None = None
+    details: dict[str, xr.Dataset] = field(default_factory=dict)
     variable: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -73,7 +77,7 @@ class Analysis:
         write_netcdf(path, self.parts())
 
     def parts(self) -> dict[str, xr.Dataset]:
-        """Results by name: profile, bars, against, statistics, latent; "/" holds the verdict and the settings."""
+        """Results by name: profile, bars, against, statistics, latent, the details; "/" holds verdict and settings."""
         verdict = {"template": self.topology.template_, "reasons": "; ".join(self.topology.reasons_)}
         latent = None if self.latent is None else self.latent.to_dataset(name="latent")
         found = {
@@ -82,7 +86,7 @@ class Analysis:
             "against": self.against,
             "statistics": self.statistics,
             "latent": latent,
-        }
+        } | self.details
         settings = {key: str(value) for key, value in self.settings.items()}
         root = xr.Dataset(attrs={"version": __version__} | settings | verdict)
         return {"/": root} | {name: part for name, part in found.items() if part is not None}

@@ -24,7 +24,17 @@ from neuromanifold.data.recording import Arrays, check, task_variables, to_array
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import curvature_profile
-from neuromanifold.statistics import best_rotation, curvature_against, held_out_points, scalars, summary
+from neuromanifold.statistics import (
+    best_rotation,
+    compare_templates,
+    curvature_against,
+    held_out_points,
+    main_numbers,
+    overview,
+    sample_points,
+    scalars,
+    summary,
+)
 from neuromanifold.topology import Topology
 
 __all__ = ["analyze", "analyze_many", "find_template"]
@@ -45,6 +55,7 @@ def analyze(
     topology_smoothing: Smoothing = "auto",
     n_shuffles: int = 100,
     n_bootstrap: int = 50,
+    template_vote: bool = True,
     device: str = "auto",
     n_jobs: int | None = None,
     verbose: bool = False,
@@ -66,6 +77,9 @@ def analyze(
         rates and None for continuous activity.
     n_shuffles, n_bootstrap : int
         Shuffles of the topology's null; refits for the curvature band (0: none).
+    template_vote : bool
+        Where topology is undecided, compare templates by held-out likelihood (a minute or two): a vote beside the
+        verdict, which stays undecided.
     device, n_jobs, verbose, random_state
         Of the model; parallel shuffles; progress bars; seed.
     """
@@ -73,7 +87,7 @@ def analyze(
     names = [variable] if isinstance(variable, str) else list(variable or [])
     _check_variables(checked, names)
     # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
-    seeds = spawn_seeds(random_state, 3)
+    seeds = spawn_seeds(random_state, 5)
     smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
     topology_smoothing = _resolved(topology_smoothing, checked, TOPOLOGY_SMOOTHING)
     topology = find_template(
@@ -100,6 +114,9 @@ def analyze(
     if chosen is not None:
         settings["template"] = resolve(chosen).name
         _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])
+    elif template_vote and topology.template_ == "undecided":
+        vote = compare_templates(prepared, n_jobs=n_jobs, verbose=verbose, random_state=seeds[4])
+        analysis.details["templates"] = vote
     return analysis
 
 
@@ -146,8 +163,7 @@ def _fit(
     labels = _labels(prepared, arrays, names, template)
     model = TopologicalVAE(template, device=device, verbose=verbose, random_state=seeds[0])
     model.fit(arrays.X, labels, arrays.groups)
-    points = model.transform(arrays.X)
-    angles = template.angles(torch.as_tensor(points)).numpy()
+    angles = model.angles(arrays.X)
     analysis.model = model
     analysis.latent = xr.DataArray(
         angles,
@@ -158,11 +174,13 @@ def _fit(
     analysis.profile = curvature_profile(
         model, arrays.X, labels, arrays.groups, n_bootstrap=n_bootstrap, random_state=seeds[1]
     )
-    analysis.statistics = summary(model, analysis.profile)
-    for part in (analysis.profile, analysis.statistics):
+    rate = analysis.recording["activity"].mean("unit").sel(time=prepared["time"]).to_numpy()
+    analysis.details = overview(model, prepared, analysis.variable, labels, rate, random_state=seeds[2])
+    analysis.statistics = main_numbers(analysis.details).merge(summary(model, analysis.profile))
+    for part in (analysis.profile, analysis.statistics, *analysis.details.values()):
         _name_units(part, prepared["activity"].attrs["units"])
     if names:
-        _compare(analysis, arrays, labels, points, angles)
+        _compare(analysis, arrays, labels, angles)
 
 
 def _labels(prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Manifold) -> FloatArray | None:
@@ -174,9 +192,7 @@ def _labels(prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Ma
     return arrays.y.reshape(len(arrays.X), template.dim)
 
 
-def _compare(
-    analysis: Analysis, arrays: Arrays, labels: FloatArray | None, points: FloatArray, angles: FloatArray
-) -> None:
+def _compare(analysis: Analysis, arrays: Arrays, labels: FloatArray | None, angles: FloatArray) -> None:
     """Decoding error, and curvature along the first variable."""
     assert analysis.model is not None
     assert analysis.profile is not None
@@ -195,8 +211,11 @@ def _compare(
             meaning = "median, after the best rotation or reflection"
         rows = {"decoding_error": (np.rad2deg(error), "degree", f"decoding error of {name}", meaning)}
         analysis.statistics = scalars(rows).merge(analysis.statistics)
-    against = curvature_against(analysis.profile, points, template, values, 2 * np.pi if circular else None)
+    places = sample_points(analysis.model, arrays.X, labels)
+    against = curvature_against(analysis.profile, places, template, values, 2 * np.pi if circular else None)
     against["bin"].attrs = {"units": "radian" if circular else analysis.prepared[name].attrs["units"]}
+    if "variation" in analysis.details:
+        against["p_bin"] = analysis.details["variation"]["p_bin"].reindex(bin=against["bin"])
     analysis.against = against.rename(bin=str(name))
 
 

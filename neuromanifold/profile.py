@@ -106,7 +106,7 @@ def curvature_profile(
 def immersion_profile(immersion: Immersion, n_points: int | None = None) -> xr.Dataset:
     """Geometry of any immersion of a template over the template's grid; see :func:`curvature_profile`."""
     template = immersion.template
-    grid = _grid(template, n_points)
+    grid = template_grid(template, n_points)
     geometry = local_geometry(immersion, grid.points, on_points=True)
     volume = (grid.weights * torch.exp(geometry.log_volume)).numpy()
     scale = length_scale(float(volume.sum()), template.dim)
@@ -128,7 +128,8 @@ def immersion_profile(immersion: Immersion, n_points: int | None = None) -> xr.D
     )
 
 
-def _grid(template: Manifold, n_points: int | None) -> Grid:
+def template_grid(template: Manifold, n_points: int | None) -> Grid:
+    """The points of a profile over a template: about ``n_points``, or its default."""
     return template.grid(n_points or N_POINTS.get(template.dim, 4096))
 
 
@@ -199,7 +200,7 @@ def replicates(
     ``activity_jet`` makes derivatives of the activity of a decoder's.
     """
     template = decoder.template
-    grid = _grid(template, n_points)
+    grid = template_grid(template, n_points)
 
     def formula(jet: TaylorJet) -> tuple[Tensor, ...]:
         found = [_quantities(activity_jet(_decoded(jet, weight))) for weight in weights]

@@ -30,6 +30,7 @@ class FakeAnalysis:
     profile: xr.Dataset | None
     against: xr.Dataset | None
     statistics: xr.Dataset = field(default_factory=xr.Dataset)
+    details: dict[str, xr.Dataset] = field(default_factory=dict)
 
 
 def rates(angle: np.ndarray, d: int = 17) -> np.ndarray:

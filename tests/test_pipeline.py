@@ -10,6 +10,8 @@ import neuromanifold as nm
 from neuromanifold._errors import InputError
 from neuromanifold.data.inference import InferenceWarning
 from neuromanifold.profile import immersion_profile
+from neuromanifold.report.document import format_number
+from neuromanifold.report.tables import tables
 from neuromanifold.statistics import best_rotation
 
 FAST = {"n_shuffles": 19, "n_bootstrap": 4, "random_state": 0}
@@ -47,7 +49,8 @@ def test_results_carry_units_settings_and_version(analysis, tmp_path) -> None:
         assert tree.attrs["template"] == "circle"
         assert "random_state" in tree.attrs
         assert tree["profile"]["mean_curvature_norm"].attrs["units"] == "1 / SD"
-        assert {"bars", "against", "statistics", "latent"} <= set(tree.children)
+        assert {"bars", "against", "statistics", "latent", *analysis.details} <= set(tree.children)
+        assert all(tree[name].attrs["version"] == nm.__version__ for name in analysis.details)
 
 
 def test_report_says_the_verdict(analysis, tmp_path) -> None:
@@ -56,6 +59,10 @@ def test_report_says_the_verdict(analysis, tmp_path) -> None:
     page = path.read_text()
     assert "The activity lies on a circle" in page
     assert "a &lt;b&gt; title" in page
+    assert "beyond noise (p = " in page
+    for table in tables(analysis.details):
+        assert table.title in page
+        assert all(f">{format_number(value)}<" in page for row in table.rows for value in row)
     assert len(analysis.figures()) >= 5
 
 
@@ -70,7 +77,7 @@ def test_rolled_units_are_not_a_circle(recording) -> None:
     counts = recording["activity"].to_numpy()
     rolled = np.stack([np.roll(unit, rng.integers(400, 3600)) for unit in counts.T], axis=1)
     control = recording.assign(activity=recording["activity"].copy(data=rolled))
-    found = nm.analyze(control, n_shuffles=19, n_bootstrap=0, random_state=0)
+    found = nm.analyze(control, n_shuffles=19, template_vote=False, random_state=0)
     assert found.topology.template_ != "circle"
     assert "template" not in found.settings
     assert found.profile is None
@@ -79,6 +86,32 @@ def test_rolled_units_are_not_a_circle(recording) -> None:
 def test_a_template_can_be_asked_for(recording) -> None:
     found = nm.analyze(recording, template="circle", **FAST)
     assert found.settings["template"] == "circle"
+
+
+def test_statistics_of_an_analysis(recording, analysis) -> None:
+    assert set(analysis.details) == {"unit_shares", "held_out_variance", "controls", "variation", "explained"}
+    assert analysis.details["unit_shares"]["unit"].to_numpy().tolist() == recording["unit"].to_numpy().tolist()
+    assert 0.3 < float(analysis.statistics["held_out_variance"]) < 1
+    # Curvature along the variable and its test are in the same bins.
+    variation = analysis.details["variation"]
+    np.testing.assert_allclose(analysis.against["p_bin"].sel(head_direction=variation["bin"]), variation["p_bin"])
+    assert analysis.details["explained"]["alone"].sel(predictor="head_direction") > 0.95
+    assert "1 / SD" in variation["mean_curvature_norm"].attrs["units"]
+
+
+def test_an_undecided_verdict_is_put_to_the_vote_and_stays(monkeypatch, tmp_path) -> None:
+    """A short ring with too few samples for topology's draws to agree; likelihood has a say, not the last one."""
+    rec = nm.synthetic.circle(300, 8, amplitude=0.0, noise_var=0.01, random_state=0)
+    topology = nm.find_template(rec, n_shuffles=19, random_state=0)
+    topology.template_ = "undecided"
+    monkeypatch.setattr("neuromanifold.pipeline.find_template", lambda *_, **__: topology)
+    monkeypatch.setattr("neuromanifold.statistics.templates.N_INIT", 1)
+    found = nm.analyze(rec, random_state=0)
+    assert found.model is None
+    assert found.details["templates"].attrs["favoured"] == "circle"
+    found.to_html(tmp_path / "report.html")
+    assert "likelihood favours circle" in (tmp_path / "report.html").read_text()
+    assert not nm.analyze(rec, template_vote=False, random_state=0).details
 
 
 def test_unknown_variable_lists_those_there_are(recording) -> None:
@@ -160,4 +193,4 @@ class TestMouse28:
         counts = mouse["activity"].to_numpy()
         rolled = np.stack([np.roll(unit, rng.integers(2000, len(counts) - 2000)) for unit in counts.T], axis=1)
         control = mouse.assign(activity=mouse["activity"].copy(data=rolled))
-        assert nm.analyze(control, n_bootstrap=0, random_state=seed).topology.template_ != "circle"
+        assert nm.analyze(control, template_vote=False, random_state=seed).topology.template_ != "circle"

@@ -67,6 +67,7 @@ BENCHMARKS = {
     "curvature": "error of |H| on manifolds known in closed form, beside an oracle's",
     "featuremaps": "what volumes of large networks cost, in seconds and memory, and whether they are right",
     "featuremap_theory": "the closed forms of feature maps, each against an independent route",
+    "statistics": "how often tests of curvature call what is not there, and find what is",
 }
 
 # Threads that wait for each other sleep instead of spinning: a third of the time on a busy machine of two cores. Read

@@ -68,6 +68,8 @@ def analysis_summary(analysis: Any) -> dict[str, Any]:
     summary = topology_summary(analysis.topology)
     statistics = analysis.statistics
     summary["statistics"] = {} if statistics is None else dict(_scalars(statistics))
+    if "templates" in analysis.details:
+        summary["template_vote"] = str(analysis.details["templates"].attrs["vote"])
     curvature = None if analysis.profile is None else analysis.profile["mean_curvature_norm"]
     if curvature is not None:
         summary["mean_curvature_norm"] = {
@@ -112,6 +114,8 @@ def _comparison_lines(summary: Mapping[str, Any]) -> Iterator[str]:
 def analysis_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """Verdict, statistics, curvature, and where the files are."""
     yield from topology_lines(summary)
+    if "template_vote" in summary:
+        yield f"  A vote beside it: {summary['template_vote']}"
     statistics = summary["statistics"]
     if statistics:
         yield "Numbers:"

@@ -9,6 +9,8 @@ import xarray as xr
 
 from neuromanifold.report.content import Number, ReportContent
 from neuromanifold.report.pictures import AnalysisLike, pictures
+from neuromanifold.report.sentences import sentences
+from neuromanifold.report.tables import tables
 
 __all__ = ["compose", "headline", "numbers"]
 
@@ -55,9 +57,11 @@ def compose(
         verdict=headline(template),
         decided=template != "undecided",
         reasons=tuple(analysis.topology.reasons_),
+        findings=tuple(sentences(analysis.details)),
         numbers=tuple(numbers(analysis.statistics)) if analysis.statistics is not None else (),
         figures=pictures(analysis, variable),
         caveats=(*caveats, *_caveats(analysis, template)),
+        tables=tuple(tables(analysis.details)),
         methods=methods,
         settings=settings or {},
         version=version,

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-__all__ = ["Number", "Picture", "ReportContent"]
+__all__ = ["Number", "Picture", "ReportContent", "Table"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table with a title; ``rows`` hold words and numbers, one for each of ``columns``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float | str, ...], ...]
+
+
+@dataclass(frozen=True)
 class ReportContent:
     """Everything on the page; any part may be empty except title and verdict.
 
@@ -60,8 +69,12 @@ class ReportContent:
         False where the data could not tell; the headline is then marked.
     reasons : sequence of str
         What the verdict rests on.
+    findings : sequence of str
+        What the statistics say, a sentence each.
     numbers, figures, caveats
         In the order in which they are shown.
+    tables : sequence of Table
+        Folded away on the page.
     methods : str
         A paragraph; blank lines separate paragraphs.
     settings : mapping
@@ -74,9 +87,11 @@ class ReportContent:
     verdict: str
     decided: bool = True
     reasons: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
     numbers: tuple[Number, ...] = ()
     figures: tuple[Picture, ...] = ()
     caveats: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
     methods: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""

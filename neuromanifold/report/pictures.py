@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -43,6 +43,9 @@ class AnalysisLike(Protocol):
 
     @property
     def statistics(self) -> xr.Dataset | None: ...
+
+    @property
+    def details(self) -> Mapping[str, xr.Dataset]: ...
 
 
 def pictures(analysis: AnalysisLike, variable: str | None = None) -> tuple[Picture, ...]:
@@ -133,7 +136,8 @@ def _against(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
             "The shaded band is its uncertainty."
             if f"{median.name}_lower" in against
             else "No error band was computed."
-        ),
+        )
+        + (" Marked bins depart from the mean over bins beyond noise." if "p_bin" in against else ""),
         f"Curve of curvature against {name}, between {low} and {high}, with quartiles and occupancy.",
     )
 

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from neuromanifold.statistics.alignment import angular_error, best_rotation, held_out_points
-from neuromanifold.statistics.along import curvature_against
+from neuromanifold.statistics.along import curvature_against, sample_points
+from neuromanifold.statistics.conditions import compare_conditions
+from neuromanifold.statistics.controls import curvature_controls
+from neuromanifold.statistics.explanation import explained_curvature, explained_shares
+from neuromanifold.statistics.held_out_variance import held_out_variance
+from neuromanifold.statistics.overview import main_numbers, overview
+from neuromanifold.statistics.sensitivity import preparations, sensitivity
+from neuromanifold.statistics.shares import unit_shares
 from neuromanifold.statistics.summary import scalars, summary
+from neuromanifold.statistics.templates import compare_templates
 from neuromanifold.statistics.variation import curvature_variation
 
 __all__ = [
     "angular_error",
     "best_rotation",
+    "compare_conditions",
+    "compare_templates",
     "curvature_against",
+    "curvature_controls",
     "curvature_variation",
+    "explained_curvature",
+    "explained_shares",
     "held_out_points",
+    "held_out_variance",
+    "main_numbers",
+    "overview",
+    "preparations",
+    "sample_points",
     "scalars",
+    "sensitivity",
     "summary",
+    "unit_shares",
 ]

@@ -14,10 +14,12 @@ import xarray as xr
 from scipy.spatial import cKDTree
 
 from neuromanifold._errors import InputError
-from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold._typing import ArrayLike, FloatArray, IntArray
 from neuromanifold.manifolds import Manifold
+from neuromanifold.models import TopologicalVAE
+from neuromanifold.models.labels import check_labels
 
-__all__ = ["Bins", "bins_along", "curvature_against", "nearest_points"]
+__all__ = ["Bins", "bins_along", "curvature_against", "nearest_points", "sample_points"]
 
 N_BINS = 36
 
@@ -58,6 +60,20 @@ def bins_along(values: FloatArray, period: float | None, n_bins: int = N_BINS) -
     index = np.full(len(values), -1)
     index[known] = np.clip(np.digitize(wrapped, edges) - 1, 0, n_bins - 1)
     return Bins((edges[1:] + edges[:-1]) / 2, index)
+
+
+def sample_points(model: TopologicalVAE, X: FloatArray, y: ArrayLike | None) -> FloatArray:
+    """Each sample's point (n, m) of the template: where its label puts it, else decoded.
+
+    A decoded point is blurred by noise, which would smear the sharp bends of a manifold whose coordinates are known.
+    """
+    labels = torch.as_tensor(check_labels(y, len(X), model.template_))
+    known = torch.isfinite(labels).all(dim=1).numpy()
+    points = np.empty((len(X), model.template_.embedding_dim))
+    points[known] = model.template_.embed(labels[known]).numpy()
+    if not known.all():
+        points[~known] = model.transform(X[~known])
+    return points
 
 
 def nearest_points(profile: xr.Dataset, points: FloatArray, template: Manifold) -> IntArray:

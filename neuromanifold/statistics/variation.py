@@ -36,9 +36,9 @@ from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import immersion_profile
-from neuromanifold.statistics.along import Bins, bins_along, nearest_points
+from neuromanifold.statistics.along import Bins, bins_along, nearest_points, sample_points
 from neuromanifold.statistics.block_refits import BlockRefits
-from neuromanifold.statistics.shifts import shifted_rows
+from neuromanifold.statistics.nulls import shifted_rows
 from neuromanifold.statistics.stamp import quantity, stamped
 from neuromanifold.topology.significance import p_value
 
@@ -90,7 +90,7 @@ def curvature_variation(
     circular = recording[variable].attrs["kind"] == "circular"
     bins = bins_along(arrays.y, 2 * np.pi if circular else None)
     rng = numpy_generator(random_state)
-    place = nearest_points(immersion_profile(model.immersion_), model.transform(arrays.X), model.template_)
+    place = nearest_points(immersion_profile(model.immersion_), sample_points(model, arrays.X, y), model.template_)
     refits = BlockRefits(model, arrays.X, y, arrays.groups)
     whole = refits.mean_curvature_norms([np.ones(len(refits.n_samples), int)])[0]
     without = refits.mean_curvature_norms(refits.without_each())

@@ -1,0 +1,40 @@
+"""Tables of the statistics of an analysis, folded away on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import xarray as xr
+
+from neuromanifold.report.content import Table
+
+__all__ = ["tables"]
+
+# Name in ``Analysis.details`` -> dimension of the rows and title.
+TABLES = {
+    "templates": ("template", "Which template: held-out log-likelihood"),
+    "explained": ("predictor", "What explains curvature"),
+    "controls": ("control", "Does curvature follow occupancy or rate?"),
+    "variation": ("bin", "Where curvature departs from its mean"),
+    "unit_shares": ("unit", "Which units bend the manifold"),
+    "held_out_variance": ("unit", "How well the manifold explains each unit"),
+}
+
+
+def tables(details: Mapping[str, xr.Dataset]) -> Iterator[Table]:
+    """One table for each of the statistics that are there: a row for each coordinate, a column for each variable."""
+    for name, (dim, title) in TABLES.items():
+        if name in details:
+            yield _table(details[name], dim, title)
+
+
+def _table(dataset: xr.Dataset, dim: str, title: str) -> Table:
+    columns = [variable for variable in dataset.data_vars.values() if variable.dims == (dim,)]
+    heads = [_head(dataset[dim], dim), *(_head(variable, str(variable.name)) for variable in columns)]
+    rows = zip(dataset[dim].to_numpy().tolist(), *(variable.to_numpy().tolist() for variable in columns), strict=True)
+    return Table(title, tuple(heads), tuple(rows))
+
+
+def _head(variable: xr.DataArray, name: str) -> str:
+    long_name, units = variable.attrs.get("long_name", name.replace("_", " ")), variable.attrs.get("units", "")
+    return f"{long_name} ({units})" if units else str(long_name)
