@@ -1,26 +1,50 @@
-"""Block bootstrap of the decoder: how far would the manifold move had other stretches of time been recorded?
+"""Bootstrap of the decoder: how far would the manifold move had other stretches of time or trials been recorded?
 
-The samples are cut into blocks of consecutive rows that cross no interval border. A replicate draws blocks with
-replacement and refits the decoder to them, with the prior's family and band limit of the full data.
+The unit of resampling is an interval (trial) where there are many of them, else a block of consecutive rows that
+crosses no interval border and is long beside the residual's autocorrelation. What a draw makes of the units is in
+:mod:`~neuromanifold.models.decoder_draws`. Without labels a change along the manifold is one of coordinates, not of the
+manifold: only the part of a draw at right angles to it is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
+from torch import Tensor
+from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError, NotEnoughDataError
-from neuromanifold._random import numpy_generator
+from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, IntArray, RandomState
+from neuromanifold.geometry import Immersion, jacobian
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
 from neuromanifold.models.labels import exact_labels
 
-__all__ = ["bootstrap_decoders", "time_blocks"]
+__all__ = ["Draws", "bootstrap_decoders", "resampling_units", "time_blocks"]
 
 N_BLOCKS = 50
 MIN_BLOCKS = 5
+# Intervals are resampled as wholes where there are at least so many.
+MIN_INTERVALS = 20
+# Blocks are at least so many autocorrelation times long, and at most so many: more tell a variance no better.
+BLOCK_TIMES = 10
+MAX_BLOCKS = 200
+# Grid points for each harmonic of a decoder: quadrature of its products with a tangent frame.
+POINTS_PER_HARMONIC = 6
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The decoder, written in all harmonics that a draw may have; the weights (p, d) of each draw of it; and the number
+    of units that were resampled.
+    """
+
+    decoder: HarmonicDecoder
+    weights: list[Tensor]
+    n_units: int
 
 
 def bootstrap_decoders(
@@ -30,17 +54,50 @@ def bootstrap_decoders(
     groups: ArrayLike | None,
     n_bootstrap: int,
     random_state: RandomState,
-) -> Iterator[HarmonicDecoder]:
-    """``n_bootstrap`` refitted decoders, in the coordinates of the fitted model."""
+    *,
+    n_jobs: int | None = None,
+    verbose: bool = False,
+) -> Draws:
+    """``n_bootstrap`` draws of the decoder, in the coordinates of the fitted model; the same for any ``n_jobs``."""
     activity = torch.as_tensor(np.asarray(X, dtype=np.float64))
     if activity.ndim != 2 or activity.shape[1] != model.n_features_in_:
         raise InputError(f"X must have shape (n, {model.n_features_in_}), as in the fit; got {tuple(activity.shape)}")
     labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
-    blocks = torch.as_tensor(time_blocks(len(activity), groups))
-    fits = model.generative_.block_fits(model.beta, activity, labels, blocks)
-    rng = numpy_generator(random_state)
-    for _ in range(n_bootstrap):
-        yield model.decoder_.changed(fits.draw(rng))
+    units = torch.as_tensor(resampling_units(len(activity), groups, model.autocorrelation_time_))
+    decoder, draws = model.generative_.draws(model.beta, activity, labels, units)
+    seeds = spawn_seeds(random_state, n_bootstrap)
+    jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(draws.change)(np.random.default_rng(seed)) for seed in seeds
+    )
+    changes = list(tqdm(jobs, "bootstrap", n_bootstrap, disable=not verbose))
+    if not torch.isfinite(labels).any():
+        changes = _across(decoder, changes)
+    return Draws(decoder, [decoder.changed(change).weight for change in changes], int(units.max()) + 1)
+
+
+def _across(decoder: HarmonicDecoder, changes: list[Tensor]) -> list[Tensor]:
+    """Changes (p, d) of the weights without what moves points along the manifold."""
+    template = decoder.template
+    grid = template.grid(POINTS_PER_HARMONIC**template.dim * len(decoder.harmonics))
+    along = torch.linalg.qr(jacobian(Immersion(template, decoder), grid.points, frame=True, on_points=True))[0]
+    values = decoder.harmonics(grid.points)
+    dual = values * grid.weights[:, None]
+    across = []
+    for change in changes:
+        moved = values[:, : len(change)] @ change
+        moved = moved - (along @ (along.mT @ moved[..., None]))[..., 0]
+        across.append(dual.mT @ moved)
+    return across
+
+
+def resampling_units(n_samples: int, groups: ArrayLike | None, autocorrelation_time: float) -> IntArray:
+    """Unit (n,) of each row, numbers from 0: its interval where there are many, else a block of time inside it."""
+    n_blocks = int(np.clip(n_samples / (BLOCK_TIMES * autocorrelation_time), MIN_BLOCKS, MAX_BLOCKS))
+    blocks = time_blocks(n_samples, groups, n_blocks)
+    if groups is None:
+        return blocks
+    names, intervals = np.unique(np.asarray(groups), return_inverse=True)
+    return intervals if len(names) >= MIN_INTERVALS else blocks
 
 
 def time_blocks(n_samples: int, groups: ArrayLike | None, n_blocks: int = N_BLOCKS) -> IntArray:

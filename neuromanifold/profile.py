@@ -20,6 +20,7 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
+from neuromanifold.bands import with_bands
 from neuromanifold.bootstrap import bootstrap_decoders
 from neuromanifold.geometry import Immersion, LocalGeometry, local_geometry
 from neuromanifold.geometry.derivatives import TaylorJet, over_points
@@ -52,9 +53,11 @@ def curvature_profile(
     *,
     n_points: int | None = None,
     level: float = 0.9,
+    n_jobs: int | None = None,
+    verbose: bool = False,
     random_state: RandomState = None,
 ) -> xr.Dataset:
-    """Curvature of a fitted model over its template, optionally with a bootstrap band.
+    """Curvature of a fitted model over its template, optionally with error bands.
 
     Parameters
     ----------
@@ -63,13 +66,16 @@ def curvature_profile(
     X, y, groups : arrays (n, d), (n,) or (n, k), (n,), optional
         Data of the refits; X is needed for the band, y (angles, NaN unknown) where the fit had labels.
     n_bootstrap : int
-        Refits of the decoder on resampled blocks of samples (whole intervals' pieces), at the posterior
-        coordinates of the fit. The band holds sampling error of the decoder; it does not hold smoothing
-        bias.
+        Draws of the decoder for the bands (50 are enough; 0 for none): noise of resampled blocks of time, or of
+        intervals where ``groups`` has at least 20, choice of prior, and smoothing bias, at the coordinates of the fit.
     n_points : int, optional
         Points of the template's grid (about; 360 on a circle, 2,500 on a surface).
     level : float
-        Coverage of the band.
+        Coverage of the bands: of a point on average over the profile (pointwise), of the whole (simultaneous).
+    n_jobs : int, optional
+        Draws at once, as in joblib; the numbers do not depend on it.
+    verbose : bool
+        A progress bar.
     random_state : int, Generator or None
 
     Returns
@@ -77,7 +83,9 @@ def curvature_profile(
     Dataset
         Dimension ``point``, coordinates ``angle_0`` ... in radians and ``area`` (share of the manifold's
         volume); variables mean_curvature_norm, dimensionless_mean_curvature, scalar_curvature, log_volume,
-        each with ``_lower`` and ``_upper`` where there is a band; ``position`` (point, unit) and ``valid``
+        each with ``_lower``, ``_upper``, ``_simultaneous_lower`` and ``_simultaneous_upper`` where there are bands, and
+        then ``mean_curvature_norm_noise_bias``, by how much noise in the decoder raises |H|, and
+        ``mean_curvature_norm_corrected``, |H| less that; ``position`` (point, unit) and ``valid``
         (False where the fit is singular: values there are NaN). Global numbers in attrs.
 
     Raises
@@ -96,10 +104,12 @@ def curvature_profile(
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
     profile.attrs |= {"likelihood": model.likelihood, "activity_unit": model.generative_.activity_unit}
     if n_bootstrap and X is not None:
-        weights = [f.weight for f in bootstrap_decoders(model, X, y, groups, n_bootstrap, random_state)]
-        profile = _with_band(
-            profile, replicates(model.decoder_, weights, n_points, model.generative_.activity_jet), level
-        )
+        draws = bootstrap_decoders(model, X, y, groups, n_bootstrap, random_state, n_jobs=n_jobs, verbose=verbose)
+        centre = torch.stack(draws.weights).mean(0)
+        jet = model.generative_.activity_jet
+        values = replicates(draws.decoder, [*draws.weights, centre], n_points, jet)
+        profile = with_bands(profile, values, level, draws.n_units)
+        profile.attrs["band_seed"] = str(random_state)
     return profile
 
 
@@ -197,13 +207,15 @@ def replicates(
 ) -> dict[str, FloatArray]:
     """Each quantity (n_replicates, n) of decoders that share their harmonics, which are differentiated once.
 
-    ``activity_jet`` makes derivatives of the activity of a decoder's.
+    ``activity_jet`` makes derivatives of the activity of a decoder's. ``|H|`` has the sign of its component along the
+    decoder's own H: where the bend of a curve goes through zero, a norm would have a spread that is too small.
     """
     template = decoder.template
     grid = template_grid(template, n_points)
 
     def formula(jet: TaylorJet) -> tuple[Tensor, ...]:
-        found = [_quantities(activity_jet(_decoded(jet, weight))) for weight in weights]
+        own = SecondForm.of(activity_jet(_decoded(jet, decoder.weight))).mean_curvature
+        found = [_quantities(activity_jet(_decoded(jet, weight)), own) for weight in weights]
         return tuple(torch.stack(values, dim=1) for values in zip(*found, strict=True))
 
     columns = over_points(Immersion(template, decoder.harmonics), grid.points, formula, frame=True, on_points=True)
@@ -225,17 +237,9 @@ def _decoded(jet: TaylorJet, weight: Tensor) -> TaylorJet:
     return TaylorJet(jet.value @ weight, first, second, jet.eps)
 
 
-def _quantities(jet: TaylorJet) -> tuple[Tensor, Tensor, Tensor]:
-    """``|H|``, S and the log volume (n,) of a map with this jet."""
+def _quantities(jet: TaylorJet, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """``|H|`` with the sign of its component along a direction (n, d), S and the log volume (n,) of a map's jet."""
     form = SecondForm.of(jet)
-    return torch.linalg.vector_norm(form.mean_curvature, dim=-1), gauss_scalar(form.gram), form.first.log_volume
-
-
-def _with_band(profile: xr.Dataset, replicates: dict[str, FloatArray], level: float) -> xr.Dataset:
-    tail = (1 - level) / 2
-    for name, values in replicates.items():
-        for suffix, quantile in (("lower", tail), ("upper", 1 - tail)):
-            attrs = _attrs(name) | {"long_name": f"{QUANTITIES[name][0]}, {suffix} end of the band"}
-            profile[f"{name}_{suffix}"] = ("point", np.nanquantile(values, quantile, axis=0), attrs)
-    profile.attrs |= {"level": level, "n_bootstrap": len(replicates["log_volume"])}
-    return profile
+    mean = form.mean_curvature
+    sign = torch.where((mean * direction).sum(-1) < 0, -1.0, 1.0)
+    return sign * torch.linalg.vector_norm(mean, dim=-1), gauss_scalar(form.gram), form.first.log_volume

@@ -24,7 +24,7 @@ ROWS = [
     {"compare"},
     {"topology"},
     {"models"},
-    {"bootstrap"},
+    {"bands", "bootstrap"},
     {"profile"},
     {"statistics"},
     {"experiments", "benchmarks"},

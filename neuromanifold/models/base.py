@@ -19,7 +19,7 @@ from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
 
-__all__ = ["BlockFits", "FitSettings", "Generative", "Law"]
+__all__ = ["BlockFits", "DecoderDraws", "FitSettings", "Generative", "Law"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,12 @@ class BlockFits(Protocol):
     def change(self, copies: Sequence[int]) -> Tensor:
         """Weights (p, d) of the blocks, each taken so many times, less those of all blocks once."""
 
-    def draw(self, rng: np.random.Generator) -> Tensor:
-        """Change of the weights (p, d) to what they might have been, for a band."""
+
+class DecoderDraws(Protocol):
+    """What the decoder might have been."""
+
+    def change(self, rng: np.random.Generator) -> Tensor:
+        """Weights (p, d) of a draw less those of the fit."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,14 @@ class Generative(ABC):
     @abstractmethod
     def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> BlockFits:
         """Refits to blocks (n,), numbered from 0, of activity (n, d) with labels (n, k), NaN where unknown."""
+
+    @abstractmethod
+    def draws(
+        self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+    ) -> tuple[HarmonicDecoder, DecoderDraws]:
+        """The decoder, written in all harmonics that a draw may have, and draws of it that hold noise, resampled as
+        blocks (n,), and smoothing bias; arguments as in ``block_fits``.
+        """
 
     def features(self, x: Tensor) -> Tensor:
         """What an encoder sees of activity (n, d)."""

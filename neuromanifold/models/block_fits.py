@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +18,12 @@ from neuromanifold.models.moments import Moments
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, MAX_HARMONICS
 
-__all__ = ["GaussianBlockFits", "PosteriorMoments"]
+__all__ = ["GaussianBlockFits", "PosteriorMoments", "members"]
+
+
+def members(blocks: Tensor) -> list[Tensor]:
+    """Rows of each block (n,), numbered from 0."""
+    return [(blocks == block).nonzero()[:, 0] for block in range(int(blocks.max()) + 1)]
 
 
 class PosteriorMoments:
@@ -61,11 +65,6 @@ class GaussianBlockFits:
         """Weights (p, d) of the blocks, each taken so many times, less those of all blocks once."""
         refit = fit_regression(self._total(copies), self._eigenvalues, prior=self._whole.prior)
         return refit.weight - self._whole.weight
-
-    def draw(self, rng: np.random.Generator) -> Tensor:
-        """Change of the weights on blocks drawn with replacement."""
-        n_blocks = len(self._blocks)
-        return self.change(rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks)).tolist())
 
     def _total(self, copies: Sequence[int]) -> Moments:
         chosen = [(m, count) for m, count in zip(self._blocks, copies, strict=True) if count]

@@ -16,8 +16,9 @@ from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.base import FitSettings, Generative
-from neuromanifold.models.block_fits import GaussianBlockFits, PosteriorMoments
+from neuromanifold.models.block_fits import GaussianBlockFits, PosteriorMoments, members
 from neuromanifold.models.continuation import best_start, refined
+from neuromanifold.models.decoder_draws import GaussianDraws
 from neuromanifold.models.expectation_maximisation import (
     Basis,
     expectation_maximisation,
@@ -62,9 +63,18 @@ class GaussianGenerative(Generative):
 
     def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> GaussianBlockFits:
         moments_of = PosteriorMoments(self.decoder, self.noise, beta, activity)
-        rows = [blocks == block for block in range(int(blocks.max()) + 1)]
-        moments = [moments_of(activity[chosen], labels[chosen]) for chosen in rows]
+        moments = [moments_of(activity[rows], labels[rows]) for rows in members(blocks)]
         return GaussianBlockFits(moments, moments_of.eigenvalues, self.autocorrelation_time)
+
+    def draws(
+        self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+    ) -> tuple[HarmonicDecoder, GaussianDraws]:
+        time, template = self.autocorrelation_time, self.decoder.template
+        order = max(largest_order(template, round(len(activity) / time)), self.decoder.order)
+        fine = HarmonicDecoder(template, order, self.decoder.weight)
+        moments_of = PosteriorMoments(fine, self.noise, beta, activity)
+        moments = [moments_of(activity[rows], labels[rows]).thinned(time) for rows in members(blocks)]
+        return fine, GaussianDraws(moments, moments_of.eigenvalues)
 
 
 def fit_generative(

@@ -22,7 +22,7 @@ from torch import Tensor
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.noise import Noise
 
-__all__ = ["Prior", "Regression", "fit_regression"]
+__all__ = ["Prior", "Regression", "fit_regression", "log_evidences", "spectrum"]
 
 # Singular values of a pure-noise fit stay below sqrt(p) + sqrt(d) (Marchenko-Pastur); a tenth above it for finite size.
 RANK_MARGIN = 1.1
@@ -119,6 +119,15 @@ def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None
     return Regression(weight, _noise(scatter, moments, n_used), chosen, basis.shape[1], log_evidence)
 
 
+def log_evidences(signal: Moments, eigenvalues: Tensor, left_out: tuple[int, ...]) -> list[tuple[float, Prior]]:
+    """Log evidence (up to a shared constant) of every family at every band limit, each at its best scale.
+
+    ``signal`` is of activity in unit noise, along the directions that carry signal.
+    """
+    priors = (replace(prior, left_out=left_out) for prior in _priors(len(signal.gram), eigenvalues))
+    return [_best_scale(signal, prior, eigenvalues) for prior in priors]
+
+
 def _saturated_noise(moments: Moments) -> Noise:
     """Noise from the residual of the unpenalised fit."""
     gram = _conditioned(moments.gram)
@@ -191,7 +200,7 @@ def _against(moments: Moments, prior: Prior, eigenvalues: Tensor) -> dict[int, f
     By the density ratio of Savage and Dickey at zero, ``p(C_e = 0 | x) / p(C_e = 0)``, under N(mean, cov) with
     ``cov = (gram + rho / tau)^-1``, the same for every signal dimension; -inf where noise does not bend the manifold.
     """
-    nu, directions, b = _spectrum(moments, prior, eigenvalues)
+    nu, directions, b = spectrum(moments, prior, eigenvalues)
     shrink = prior.scale / (1 + prior.scale * nu)
     covariance = (directions * shrink) @ directions.mT
     mean = directions @ (shrink[:, None] * b)
@@ -213,7 +222,7 @@ def _against(moments: Moments, prior: Prior, eigenvalues: Tensor) -> dict[int, f
     return factors
 
 
-def _spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The regression in directions in which data and prior are both diagonal.
 
     Returns the eigenvalues nu of ``rho^-1/2 gram rho^-1/2``, its vectors times ``rho^-1/2``, and the cross
@@ -232,7 +241,7 @@ def _spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tens
 
 def _log_evidence(moments: Moments, prior: Prior, eigenvalues: Tensor) -> Tensor:
     """Log evidence up to a constant that all priors share: ``sum_c log p(x_c)`` in unit noise."""
-    nu, _, b = _spectrum(moments, prior, eigenvalues)
+    nu, _, b = spectrum(moments, prior, eigenvalues)
     return _evidence_at(torch.tensor([prior.scale]).to(nu), nu, b)[0]
 
 
@@ -245,7 +254,7 @@ def _evidence_at(scales: Tensor, nu: Tensor, b: Tensor) -> Tensor:
 
 def _best_scale(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[float, Prior]:
     """Log evidence at the best scale tau, and the prior with it."""
-    nu, _, b = _spectrum(moments, prior, eigenvalues)
+    nu, _, b = spectrum(moments, prior, eigenvalues)
     # The scale at which the prior's variance is the data's, and eight decades either way.
     middle = float(b.square().sum() / nu.square().sum().clamp_min(1e-300)) / b.shape[1]
     scales = middle * torch.logspace(-8, 8, N_SCALES, dtype=nu.dtype, device=nu.device)
@@ -260,7 +269,7 @@ def _best_scale(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[fl
 
 def _posterior_mean(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, float]:
     """Posterior mean weights (p, r) in unit noise, and the fit's degrees of freedom."""
-    nu, directions, b = _spectrum(moments, prior, eigenvalues)
+    nu, directions, b = spectrum(moments, prior, eigenvalues)
     shrink = prior.scale / (1 + prior.scale * nu)
     varying = directions @ (shrink[:, None] * b)
     part = moments.restricted(prior.n_harmonics)

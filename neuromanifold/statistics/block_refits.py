@@ -67,7 +67,8 @@ class BlockRefits:
         """``|H|`` (n_refits, n_points) of refits, at the points of a profile of so many."""
         weights = [self.decoder(counts).weight for counts in many_counts]
         generative = self._model.generative_
-        return replicates(self._model.decoder_, weights, n_points, generative.activity_jet)["mean_curvature_norm"]
+        found = replicates(self._model.decoder_, weights, n_points, generative.activity_jet)
+        return np.abs(found["mean_curvature_norm"])
 
     def without_each(self) -> IntArray:
         """Counts (n_blocks, n_blocks) that leave out one block each."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
 
-import numpy as np
 from torch import Tensor
 
 from neuromanifold.models.counts.draws import CountDraws
@@ -44,10 +43,7 @@ class CountBlockFits:
         refit = replace(self._problem, statistics=reduce(add, chosen)).fit(self._whole, self._whole.prior)
         return (refit.weight - self._whole.weight).cpu()
 
-    def draw(self, rng: np.random.Generator) -> Tensor:
-        """Change of the weights to what another recording might have given, smoothing bias included."""
-        return self._draws.change(rng).cpu()
-
-    @cached_property
-    def _draws(self) -> CountDraws:
+    @property
+    def draws(self) -> CountDraws:
+        """What another recording might have given, smoothing bias included."""
         return CountDraws.about(self._problem, self._whole, self._blocks)

@@ -89,7 +89,7 @@ class CountDraws:
         for _ in range(N_PASSES):
             drawn = drawn + _solved(root, response - _times(self.hessian, drawn))
             bias = bias - _solved(root, _times(self.hessian, bias))
-        return drawn + bias - self.mode
+        return (drawn + bias - self.mode).cpu()
 
 
 def _times(matrices: Tensor, weight: Tensor) -> Tensor:

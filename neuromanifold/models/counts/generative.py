@@ -19,8 +19,10 @@ from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.base import FitSettings, Generative
+from neuromanifold.models.block_fits import members
 from neuromanifold.models.counts.block_fits import CountBlockFits
 from neuromanifold.models.counts.continuation import followed, likeliest_start, starting_points
+from neuromanifold.models.counts.draws import CountDraws
 from neuromanifold.models.counts.expectation_maximisation import block_statistics, count_law_of, maximised
 from neuromanifold.models.counts.expected_counts import CountLikelihood, ExpectedCounts
 from neuromanifold.models.counts.law import CountLaw
@@ -79,10 +81,14 @@ class CountGenerative(Generative):
     def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> CountBlockFits:
         basis = self._basis(beta, activity)
         law = self._posterior(basis, beta)
-        rows = [blocks == block for block in range(int(blocks.max()) + 1)]
-        statistics = [block_statistics(law, activity[chosen], labels[chosen]) for chosen in rows]
+        statistics = [block_statistics(law, activity[rows], labels[rows]) for rows in members(blocks)]
         overdispersed = bool((self.law.dispersion > 0).any())
         return CountBlockFits(statistics, basis, len(activity), self.autocorrelation_time, overdispersed)
+
+    def draws(
+        self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+    ) -> tuple[HarmonicDecoder, CountDraws]:
+        return self.decoder, self.block_fits(beta, activity, labels, blocks).draws
 
     def arrays(self) -> dict[str, Tensor]:
         return super().arrays() | {"dispersion": self.law.dispersion}

@@ -1,0 +1,109 @@
+"""Bands about a profile from draws of the manifold: pointwise and simultaneous.
+
+With draws q_b of a quantity at every point, m and s their mean and standard deviation there,
+
+    pointwise      q ± t r,   r^2 = s^2 + (q - m)^2,  t the quantile of Student's law with the degrees of
+                   freedom of s, from the draws and the resampled units;
+    simultaneous   q ± c r,   c the quantile over draws of ``max over points |q_b - m| / s``, each draw beside the
+                   m and s of the others.
+
+They are centred at the estimate q. The draws hold its noise and its smoothing bias (:mod:`~neuromanifold.models.
+decoder_draws`), so a pointwise band covers at its level on average over the points, not at every single one: where
+the manifold bends most sharply it covers less, elsewhere more (Nychka 1988). Noise bends: ``|H|`` of a noisy decoder is
+larger on average, by ``mean_b |H_b| - |H(mean_b)|``, which is shown, and taken off in ``_corrected``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+from scipy.stats import t as student
+
+from neuromanifold._typing import FloatArray
+
+__all__ = ["with_bands"]
+
+NORM = "mean_curvature_norm"
+# Norms: their bands end at zero.
+NOT_NEGATIVE = (NORM, "dimensionless_mean_curvature")
+KINDS = {"": "pointwise", "_simultaneous": "simultaneous"}
+METHOD = (
+    "units of resampling (blocks of samples, or intervals) drawn with replacement, smoothing bias from the prior; "
+    "estimate ± root-mean-square deviations of the draws"
+)
+CONTENT = (
+    "noise of the activity as it is (unequal, correlated within units) and smoothing bias, at the coordinates of the "
+    "labels or of the posterior; without labels only what moves the manifold, not points along it"
+)
+
+
+def with_bands(profile: xr.Dataset, draws: dict[str, FloatArray], level: float, n_units: int) -> xr.Dataset:
+    """The profile with ``NAME_lower``, ``NAME_upper``, ``NAME_simultaneous_lower`` and ``_upper`` of each quantity.
+
+    Parameters
+    ----------
+    draws : dict of array (n_draws + 1, n_points)
+        By quantity, of each draw and, in the last row, of the draws' mean decoder; NaN where singular.
+    level : float
+        Coverage, of a point on average and of the whole profile.
+    n_units : int
+        Blocks or intervals that were resampled.
+    """
+    n_draws = len(draws[NORM]) - 1
+    for name, rows in draws.items():
+        estimate, attrs, values = profile[name].to_numpy(), profile[name].attrs, rows[:-1]
+        centre, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0, ddof=min(1, n_draws - 1))
+        reach = np.hypot(spread, estimate - centre)
+        factors = _pointwise(n_draws, n_units, level), _simultaneous(values - centre, spread, n_units, level)
+        for kind, factor in zip(KINDS, factors, strict=True):
+            lower = estimate - factor * reach
+            lower = np.maximum(lower, 0) if name in NOT_NEGATIVE else lower
+            for end, bound in (("lower", lower), ("upper", estimate + factor * reach)):
+                meaning = {"long_name": f"{attrs['long_name']}, {end} end of the {KINDS[kind]} band"}
+                profile[f"{name}{kind}_{end}"] = ("point", bound, attrs | meaning)
+    about = {"level": level, "n_bootstrap": n_draws, "n_resampled": n_units}
+    profile.attrs |= about | {"band_method": METHOD, "band_holds": CONTENT}
+    return _without_noise_bias(profile, np.abs(draws[NORM]))
+
+
+def _without_noise_bias(profile: xr.Dataset, norms: FloatArray) -> xr.Dataset:
+    bias = np.nanmean(norms[:-1], axis=0) - norms[-1]
+    corrected = np.maximum(profile[NORM].to_numpy() - bias, 0)
+    for kind, values, name in (
+        ("noise_bias", bias, "noise bias of |H|"),
+        ("corrected", corrected, "|H| less noise bias"),
+    ):
+        profile[f"{NORM}_{kind}"] = ("point", values, profile[NORM].attrs | {"long_name": name})
+    return profile
+
+
+def _pointwise(n_draws: int, n_units: int, level: float) -> float:
+    """Quantile of Student's law: a variance of n independent values has ``n - 1`` degrees of freedom, and relative
+    errors of both add up.
+    """
+    freedom = 1 / (1 / max(n_draws - 1, 1) + 1 / max(n_units - 1, 1))
+    return float(student.ppf((1 + level) / 2, freedom))
+
+
+def _simultaneous(deviation: FloatArray, spread: FloatArray, n_units: int, level: float) -> float:
+    """Quantile over draws of the largest deviation in standard deviations, of the other draws in both; widened for the
+    finite number of units.
+    """
+    n = len(deviation)
+    largest = np.sort(_studentised(np.abs(deviation), spread, n))
+    # A new draw lies below the k-th of n with probability k / (n + 1).
+    factor = float(largest[min(math.ceil((n + 1) * level), n) - 1])
+    ratio = student.ppf((1 + level) / 2, max(n_units - 1, 1)) / student.ppf((1 + level) / 2, np.inf)
+    return max(factor * float(ratio), _pointwise(n, n_units, level))
+
+
+def _studentised(deviation: FloatArray, spread: FloatArray, n: int) -> FloatArray:
+    """Largest deviation (n,) of each draw from the mean of the others, in their spread: from the internally
+    studentised z, ``z sqrt((n - 2) / (n - 1 - z^2 n / (n - 1)))``, which predicts a further draw.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.where(spread > 0, deviation / spread, 0.0) * (n / max(n - 1, 1)) ** 0.5
+        left = np.maximum((n - 1 - z**2) / max(n - 2, 1), 1e-3)
+        return np.nanmax(z / np.sqrt(left), axis=1)

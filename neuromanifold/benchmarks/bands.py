@@ -1,0 +1,111 @@
+"""Coverage of error bands: how often does a 90 % band of a profile hold the true one?
+
+Recordings of manifolds that are known in closed form are drawn again and again, a model is fitted to each by its
+default settings, and its bands are held against the truth: at equal coordinates where they were given, else at the
+nearest true point to each learned one. Pointwise coverage is a share of points, averaged over the profile; simultaneous
+coverage a share of whole profiles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from neuromanifold._typing import FloatArray
+from neuromanifold.benchmarks.manifolds import BIN_SIZE, MANIFOLDS, Sample
+from neuromanifold.benchmarks.matching import nearest_points
+from neuromanifold.benchmarks.rows import CachedRows, Value
+from neuromanifold.geometry import local_geometry
+from neuromanifold.models import TopologicalVAE
+from neuromanifold.profile import curvature_profile, immersion_profile
+
+__all__ = ["run"]
+
+NOISE_VAR = 0.01
+N_UNITS = {"place cells": 30}
+USUAL_UNITS = 10
+N_BOOTSTRAP = 50
+# Points of a profile: fewer than a figure has, of surfaces.
+N_POINTS = {1: 360, 2: 400}
+CELLS = (
+    ("circle wiggles", True),
+    ("circle bump", True),
+    ("sphere", True),
+    ("torus", True),
+    ("place cells", True),
+    ("circle wiggles", False),
+    ("circle bump", False),
+)
+NORM = "mean_curvature_norm"
+
+
+def run(n_seeds: int = 10, *, fresh: bool = False, verbose: bool = True) -> pd.DataFrame:
+    """Coverage and width of 90 % bands of |H| at noise variance 0.01, and of Poisson counts of place cells.
+
+    Parameters
+    ----------
+    n_seeds : int
+        Recordings of each shape, seeds 0, 1, …; a coverage is known to a few per cent from 100.
+    fresh : bool
+        Compute again what was kept.
+    verbose : bool
+        Print the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per shape and whether coordinates were given: mean ``pointwise`` coverage and its ``standard_error``,
+        share of profiles that the ``simultaneous`` band holds as a whole, and mean widths of both bands as shares of
+        the mean |H|.
+    """
+    kept = CachedRows("bands", fresh=fresh)
+    rows = []
+    for shape, given in CELLS:
+        for seed in range(n_seeds):
+            key: dict[str, Value] = {"shape": shape, "coordinates": "given" if given else "not given", "seed": seed}
+            rows.append(kept.row(key, lambda shape=shape, given=given, seed=seed: figures(shape, given, seed)))
+    by = pd.DataFrame(rows).groupby(["shape", "coordinates"], sort=False)
+    table = by.mean().drop(columns="seed")
+    table.insert(1, "standard_error", by["pointwise"].sem())
+    if verbose:
+        print(table.to_string(float_format="{:.3g}".format))
+    return table.reset_index()
+
+
+def figures(shape: str, given: bool, seed: int) -> dict[str, float]:
+    """Coverage and width of the bands of one recording."""
+    sample = MANIFOLDS[shape](N_UNITS.get(shape, USUAL_UNITS), NOISE_VAR, seed)
+    settings: dict[str, Any] = {"likelihood": sample.likelihood, "random_state": seed}
+    if sample.likelihood == "poisson":
+        settings["exposure"] = BIN_SIZE
+    labels = sample.angles if given else None
+    model = TopologicalVAE(sample.template, **settings).fit(sample.activity, labels)
+    n_points = N_POINTS[sample.template.dim]
+    profile = curvature_profile(
+        model, sample.activity, labels, n_bootstrap=N_BOOTSTRAP, n_points=n_points, random_state=seed
+    )
+    truth = true_norm(sample, profile, given, n_points)
+    found = {"pointwise": float(held(profile, "", truth).mean())}
+    found["simultaneous"] = float(held(profile, "_simultaneous", truth).all())
+    for kind, name in (("", "width"), ("_simultaneous", "simultaneous_width")):
+        gap = profile[f"{NORM}{kind}_upper"] - profile[f"{NORM}{kind}_lower"]
+        found[name] = float(gap.mean()) / float(truth.mean())
+    return found
+
+
+def true_norm(sample: Sample, profile: xr.Dataset, given: bool, n_points: int) -> FloatArray:
+    """The true |H| (n,) at the points of a profile."""
+    if given:
+        return immersion_profile(sample.truth, n_points)[NORM].to_numpy()
+    points = nearest_points(sample.truth, torch.as_tensor(profile["position"].to_numpy()))
+    return local_geometry(sample.truth, points, on_points=True).mean_curvature_norm.numpy()
+
+
+def held(profile: xr.Dataset, kind: str, truth: FloatArray) -> np.ndarray:
+    """Whether a band holds the truth (n,)."""
+    lower, upper = (profile[f"{NORM}{kind}_{end}"].to_numpy() for end in ("lower", "upper"))
+    return (lower <= truth) & (truth <= upper)
