@@ -8,6 +8,7 @@ coverage a share of whole profiles.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def run(n_seeds: int = 10, *, fresh: bool = False, verbose: bool = True) -> pd.D
     for shape, given in CELLS:
         for seed in range(n_seeds):
             key: dict[str, Value] = {"shape": shape, "coordinates": "given" if given else "not given", "seed": seed}
-            rows.append(kept.row(key, lambda shape=shape, given=given, seed=seed: figures(shape, given, seed)))
+            rows.append(kept.row(key, partial(figures, shape, given, seed)))
     by = pd.DataFrame(rows).groupby(["shape", "coordinates"], sort=False)
     table = by.mean().drop(columns="seed")
     table.insert(1, "standard_error", by["pointwise"].sem())
