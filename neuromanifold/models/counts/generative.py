@@ -10,7 +10,7 @@ counts, whose speed or distortion it fixes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from neuromanifold.models.counts.expectation_maximisation import block_statistic
 from neuromanifold.models.counts.expected_counts import CountLikelihood, ExpectedCounts
 from neuromanifold.models.counts.law import CountLaw
 from neuromanifold.models.counts.posterior import CountPosterior, resolving_size
-from neuromanifold.models.counts.priors import band_sizes, best_prior, regression_sizes
+from neuromanifold.models.counts.priors import band_sizes, best_prior, largest_count_order, regression_sizes
 from neuromanifold.models.counts.regression import CountProblem, CountRegression
 from neuromanifold.models.counts.statistics import CountStatistics
 from neuromanifold.models.expectation_maximisation import Basis
@@ -88,7 +88,11 @@ class CountGenerative(Generative):
     def draws(
         self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
     ) -> tuple[HarmonicDecoder, CountDraws]:
-        return self.decoder, self.block_fits(beta, activity, labels, blocks).draws
+        # In as many harmonics as the samples determine: those that the fit's prior left out are part of the bias.
+        n_independent = round(len(activity) / self.autocorrelation_time)
+        order = max(largest_count_order(self.decoder.template, n_independent), self.decoder.order)
+        fine = HarmonicDecoder(self.decoder.template, order, self.decoder.weight)
+        return fine, replace(self, decoder=fine).block_fits(beta, activity, labels, blocks).draws
 
     def arrays(self) -> dict[str, Tensor]:
         return super().arrays() | {"dispersion": self.law.dispersion}

@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from neuromanifold.manifolds import Manifold
 from neuromanifold.models.continuation import band_limits
 from neuromanifold.models.counts.regression import CountProblem, CountRegression
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.sizes import largest_order
 
-__all__ = ["FIRST_PRIOR", "band_sizes", "best_family", "best_prior", "families", "regression_sizes"]
+__all__ = [
+    "FIRST_PRIOR",
+    "band_sizes",
+    "best_family",
+    "best_prior",
+    "families",
+    "largest_count_order",
+    "regression_sizes",
+]
 
 # Families and their rates. Priors rougher than these (a power of 2, say) leave mean counts without second derivatives.
 FAMILIES = (
@@ -41,10 +50,17 @@ MAX_HARMONICS = {1: 61, 2: 225}
 FIRST_LEVEL = 2
 
 
+def largest_count_order(template: Manifold, n_samples: int) -> int:
+    """The largest order of harmonics that so many independent samples determine and Newton's method can hold."""
+    order = largest_order(template, n_samples)
+    while order > 1 and len(template.harmonics(order)) > MAX_HARMONICS.get(template.dim, 225):
+        order -= 1
+    return order
+
+
 def band_sizes(basis: Basis, n_samples: int) -> list[int]:
     """Numbers of harmonics, rising, that so many independent samples determine."""
-    template = basis.template
-    most = min(len(template.harmonics(largest_order(template, n_samples))), MAX_HARMONICS.get(template.dim, 225))
+    most = len(basis.template.harmonics(largest_count_order(basis.template, n_samples)))
     sizes = band_limits(basis)
     return [size for size in sizes if size <= most] or sizes[:1]
 
