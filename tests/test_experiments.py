@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from neuromanifold._errors import FileFormatError, InputError, NotEnoughDataError
 from neuromanifold.cli import app
 from neuromanifold.cli.output import write_findings
-from neuromanifold.experiments import EXPERIMENTS, claim, mnist, xor
+from neuromanifold.experiments import EXPERIMENTS, cifar, claim, mnist, xor
 from neuromanifold.experiments.ambiguous import ImageVAE
 from neuromanifold.experiments.boundary import (
     distance_to_boundary,
@@ -311,6 +311,23 @@ def test_unknown_experiment_lists_the_known():
     result = CliRunner().invoke(app, ["featuremaps", "nothing"])
     assert result.exit_code == 2
     assert all(name in result.stderr for name in EXPERIMENTS)
+
+
+def test_published_network_needs_its_weights_and_its_images(tmp_path):
+    with pytest.raises(InputError, match="--weights"):
+        cifar.run(Options())
+    np.savez(tmp_path / "grey.npz", images=np.zeros((8, 4, 4), np.uint8), labels=np.arange(8) % 2)
+    with pytest.raises(InputError, match="32, 32"):
+        cifar.run(Options(data=tmp_path / "grey.npz", weights=tmp_path / "none.th"))
+
+
+@pytest.mark.slow
+def test_volume_of_a_published_network_is_largest_near_changes_of_its_prediction(shared_data):
+    images = next(shared_data("cifar10_lossless4000").glob("*.npz"))
+    weights = next(shared_data("resnet_cifar10").glob("resnet20*"))
+    value = cifar.run(Options(data=images, weights=weights), n_lines=8).table["value"]
+    assert value["accuracy on the images examined"] > 0.99
+    assert value["log volume: height at changes of the prediction, trained"] > 0
 
 
 @pytest.mark.slow

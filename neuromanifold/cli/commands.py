@@ -272,12 +272,16 @@ def _accepted(run: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
     epilog=_examples(
         "featuremaps xor --out xor",
         "featuremaps mnist --data MNIST/raw --out mnist --seeds 3",
+        "featuremaps cifar --data cifar-10-batches-bin --weights resnet20.th",
     ),
 )
 def featuremaps(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help=f"One of: {', '.join(EXPERIMENTS)}.")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures, numbers and table.")] = None,
     data: Images = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Published weights of a small CIFAR ResNet (for cifar).")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many networks, each of its own seed.")] = None,
     seed: Seed = 0,
     full: Annotated[
@@ -303,7 +307,9 @@ def featuremaps(
         running.tell(f"{name}: {EXPERIMENTS[name]}")
         folder = writable_folder(out or Path(f"featuremaps-{name}"), data)
         settings = {"n_seeds": seeds, "seed": seed, "full": full, "device": device.value, "verbose": running.watched}
-        options = importlib.import_module("neuromanifold.experiments.findings").Options(data, checkpoints, **settings)
+        options = importlib.import_module("neuromanifold.experiments.findings").Options(
+            data, weights, checkpoints, **settings
+        )
         findings = importlib.import_module(f"neuromanifold.experiments.{name}").run(options)
         files = write_findings(findings, folder)
         content = {"experiment": name, "statements": findings.table.to_dict("index"), "files": files}

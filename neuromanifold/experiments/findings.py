@@ -24,6 +24,8 @@ class Options:
     ----------
     data : Path, optional
         Images (:func:`neuromanifold.data.images.load`); by default scikit-learn's digits.
+    weights : Path, optional
+        Published weights of a small CIFAR ResNet, where the experiment examines one.
     checkpoints : Path, optional
         Folder where trained networks are kept and found again.
     n_seeds : int, optional
@@ -37,6 +39,7 @@ class Options:
     """
 
     data: Path | None = None
+    weights: Path | None = None
     checkpoints: Path | None = None
     n_seeds: int | None = None
     seed: int = 0
