@@ -45,8 +45,7 @@ class CachedRows:
     def row(self, key: Key, compute: Callable[[], Key]) -> dict[str, Value]:
         """The key and its figures; computed, and on the disk before this returns, if they were not there yet."""
         if key not in self:
-            self._rows[_name(key)] = dict(compute())
-            write_json(self._path, {"version": __version__, "rows": self._rows})
+            self._keep(key, compute())
         return {**key, **self._rows[_name(key)]}
 
     def rows(
@@ -60,8 +59,12 @@ class CachedRows:
         jobs = (delayed(_keyed)(compute, key) for key in missing)
         found = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
         for key, figures in tqdm(found, total=len(missing), desc=self._path.stem, disable=None, leave=False):
-            self.row(key, lambda figures=figures: figures)
+            self._keep(key, figures)
         return [{**key, **self._rows[_name(key)]} for key in keys]
+
+    def _keep(self, key: Key, figures: Key) -> None:
+        self._rows[_name(key)] = dict(figures)
+        write_json(self._path, {"version": __version__, "rows": self._rows})
 
     def __contains__(self, key: Key) -> bool:
         return _name(key) in self._rows

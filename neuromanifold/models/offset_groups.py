@@ -45,7 +45,7 @@ class OffsetGroups:
         named = groups if isinstance(offsets, str) else offsets
         if isinstance(offsets, str) and offsets != "intervals":
             raise InputError(f'offsets must be None, "intervals" or a group for each row of X; got {offsets!r}')
-        if np.shape(named) != (n_samples,):
+        if named is None or np.shape(named) != (n_samples,):
             given = "no groups were given to fit" if named is None else f"got shape {np.shape(named)}"
             raise InputError(f"offsets need a group for each of {n_samples} rows of X; {given}")
         names, numbers = np.unique(np.asarray(named), return_inverse=True)
