@@ -102,6 +102,7 @@ def _goes_round_once(model: TopologicalVAE, sample: Sample) -> float:
 
 def _summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds of each cell, in the order of the rows."""
+    rows = rows.astype(dict.fromkeys(("seconds", "peak_gb", "once"), float))
     cells = rows.groupby(CELL, sort=False, dropna=False)
     table = cells[["error", "oracle"]].mean()
     table["ratio"] = table["error"] / table["oracle"]

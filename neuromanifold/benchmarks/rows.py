@@ -63,7 +63,8 @@ class CachedRows:
         return [{**key, **self._rows[_name(key)]} for key in keys]
 
     def _keep(self, key: Key, figures: Key) -> None:
-        self._rows[_name(key)] = dict(figures)
+        # JSON has no NaN: what was not measured is null.
+        self._rows[_name(key)] = {name: None if value != value else value for name, value in figures.items()}
         write_json(self._path, {"version": __version__, "rows": self._rows})
 
     def __contains__(self, key: Key) -> bool:
