@@ -126,6 +126,8 @@ def compare_network(
         analysis.variable,
         n_shuffles=analysis.settings["n_shuffles"],
         n_bootstrap=analysis.settings["n_bootstrap"],
+        # Minutes of fits that a comparison does not use.
+        template_vote=False,
         device=device,
         n_jobs=n_jobs,
         verbose=verbose,
