@@ -341,15 +341,3 @@ def test_command_prints_the_table_and_finds_networks_again(tmp_path):
     assert json.loads(first.stdout) == json.loads(again.stdout)
     assert kept == {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
     assert len(json.loads(first.stdout)["statements"]) > 10
-
-
-@pytest.mark.slow
-def test_lines_between_digits_have_their_maximum_inside_after_training(shared_data):
-    """The claim on MNIST, on fewer lines than the experiment takes."""
-    path = shared_data("mnist_npm10k") / "mnist_npm10k.npz"
-    value = mnist.run(Options(data=path, n_seeds=1), n_lines=6).table["value"]
-    assert value["log volume: maximum inside the line, different classes, trained"] >= 0.8
-    relative = "log volume not explained by |x|: maximum inside the line"
-    assert value[f"{relative}, different classes, trained"] >= 0.8
-    assert value[f"{relative}, different classes, initial"] < 0.8
-    assert value[f"{relative}, same class, trained"] < 0.8
