@@ -17,7 +17,7 @@ from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models import TopologicalVAE
-from neuromanifold.models.labels import check_labels
+from neuromanifold.models.labels import exact_labels
 
 __all__ = ["Bins", "bins_along", "curvature_against", "nearest_points", "sample_points"]
 
@@ -63,11 +63,11 @@ def bins_along(values: FloatArray, period: float | None, n_bins: int = N_BINS) -
 
 
 def sample_points(model: TopologicalVAE, X: FloatArray, y: ArrayLike | None) -> FloatArray:
-    """Each sample's point (n, m) of the template: where its label puts it, else decoded.
+    """Each sample's point (n, m) of the template: where its label puts it, unless labels err, else decoded.
 
     A decoded point is blurred by noise, which would smear the sharp bends of a manifold whose coordinates are known.
     """
-    labels = torch.as_tensor(check_labels(y, len(X), model.template_))
+    labels = torch.as_tensor(exact_labels(y, len(X), model.template_, model.label_tolerance_))
     known = torch.isfinite(labels).all(dim=1).numpy()
     points = np.empty((len(X), model.template_.embedding_dim))
     points[known] = model.template_.embed(labels[known]).numpy()

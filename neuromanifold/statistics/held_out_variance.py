@@ -17,7 +17,7 @@ from neuromanifold._typing import ArrayLike
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
 from neuromanifold.models.generative import posterior_on_grid
-from neuromanifold.models.labels import check_labels
+from neuromanifold.models.labels import exact_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.noise import Noise
 from neuromanifold.statistics.block_refits import BlockRefits
@@ -42,7 +42,8 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
     recording : Dataset
         The activity as the model saw it.
     y : array (n,) or (n, k), optional
-        Labels, where the fit had any: samples without one are left out.
+        Labels, where the fit had any: samples without one are left out. Labels that the fit found to err are not
+        used.
 
     Returns
     -------
@@ -62,11 +63,12 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
         )
     arrays = to_arrays(recording)
     activity = torch.as_tensor(arrays.X)
-    labels = torch.as_tensor(check_labels(y, len(activity), model.template_))
+    labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
+    labelled = bool(torch.isfinite(labels).any())
     used = torch.arange(len(activity)) % -(-len(activity) // N_SAMPLES) == 0
-    if y is not None:
+    if labelled:
         used &= torch.isfinite(labels).all(dim=1)
-    if y is None and activity.shape[1] < 3:
+    if not labelled and activity.shape[1] < 3:
         raise InputError("two units cannot be predicted from one another: record more, or give labels y")
     refits = BlockRefits(model, arrays.X, y, arrays.groups)
     fold = torch.as_tensor(refits.blocks % N_FOLDS)
@@ -75,7 +77,7 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
         test = (fold == number) & used
         decoder = refits.decoder(np.arange(len(refits.n_samples)) % N_FOLDS != number)
         centre[test] = activity[(fold != number) & used].mean(0)
-        if y is not None:
+        if labelled:
             predicted[test] = decoder(model.template_.embed(labels[test]))
         else:
             predicted[test] = _from_others(decoder, model.noise_, activity[test])
@@ -88,7 +90,7 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
         },
         coords={"unit": recording["unit"].to_numpy()},
     )
-    how = "labels" if y is not None else "decoded from the other units"
+    how = "labels" if labelled else "decoded from the other units"
     return stamped(dataset, coordinates=how, n_folds=N_FOLDS)
 
 
