@@ -70,7 +70,7 @@ def bootstrap_decoders(
         delayed(draws.change)(np.random.default_rng(seed)) for seed in seeds
     )
     changes = list(tqdm(jobs, "bootstrap", n_bootstrap, disable=not verbose))
-    if not torch.isfinite(labels).any():
+    if model.gauge_ != "task coordinates":
         changes = _across(decoder, changes)
     return Draws(decoder, [decoder.changed(change).weight for change in changes], int(units.max()) + 1)
 
