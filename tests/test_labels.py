@@ -105,6 +105,13 @@ def test_score_of_exact_labels_is_standard_and_of_others_is_large() -> None:
     assert min(scores[0.1]) > 2
 
 
+def test_exact_labels_of_units_that_spike_are_taken_as_exact() -> None:
+    """Their noise grows with their rate, so that it is larger along the manifold, but not for all units together."""
+    rec = nm.synthetic.head_direction_cells(n_times=2000, n_units=20, random_state=0)
+    counts, angles = rec["activity"].to_numpy().astype(float), rec["head_direction"].to_numpy()
+    assert nm.TopologicalVAE(**FAST).fit(counts, angles).label_tolerance_ == 0
+
+
 def test_a_known_tolerance_is_kept() -> None:
     rec = recording(n_times=600)
     model = nm.TopologicalVAE(label_tolerance=0.15, **FAST).fit(rec["activity"].to_numpy(), jittered(rec, 0.2, 0.0, 0))

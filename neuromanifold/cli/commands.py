@@ -64,6 +64,7 @@ __all__ = ["BENCHMARKS", "app", "main"]
 # Name -> what it measures; the module of that name in neuromanifold.benchmarks has ``run(verbose=False)`` -> DataFrame.
 BENCHMARKS = {
     "geometry": "what curvature costs by each route, in forward passes",
+    "bands": "how often 90 % bands of |H| hold the true profile",
     "curvature": "error of |H| on manifolds known in closed form, beside an oracle's",
     "featuremaps": "what volumes of large networks cost, in seconds and memory, and whether they are right",
     "featuremap_theory": "the closed forms of feature maps, each against an independent route",
