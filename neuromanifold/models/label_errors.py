@@ -54,7 +54,8 @@ def _scores(activity: Tensor, z: Tensor, decoder: HarmonicDecoder, noise: Noise)
     precision = noise.whitening @ noise.whitening.mT
     laplacian = -decoder.harmonics(z) @ (decoder.harmonics.eigenvalues.to(z)[:, None] * decoder.weight)
     score = ((laplacian @ precision) * residual).sum(1)
-    for _, gradient in steps:
+    for step in steps:
+        gradient = step[1]
         weighted = gradient @ precision
         found, expected = (weighted * residual).sum(1).square(), (weighted * gradient).sum(1)
         score = score + found - (weighted * residual).square().sum(1)
