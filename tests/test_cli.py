@@ -490,11 +490,16 @@ def test_notes_are_told_once_and_kept_in_the_json(tmp_path, monkeypatch):
     assert "note" not in run("topology", "x.npz", "--quiet").stderr
 
 
+def listen() -> None:
+    """Ctrl-C is heard also where the tests run in the background, whose jobs do not hear it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_nothing_half_written(circle, tmp_path):
     out = tmp_path / "out"
     words = ["analyze", circle, "--out", out, "--shuffles", "1000000"]
     command = [sys.executable, "-m", "neuromanifold", *map(str, words)]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     assert running.stderr is not None
     line = ""
     while "600 samples" not in line:  # read, and so about to fit
