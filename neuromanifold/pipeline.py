@@ -161,7 +161,8 @@ def _fit(
     prepared = analysis.prepared
     arrays = to_arrays(prepared, names or None)
     labels = _labels(prepared, arrays, names, template)
-    model = TopologicalVAE(template, device=device, verbose=verbose, random_state=seeds[0])
+    # The recorded variable is the coordinate that curvature is reported against: what it says is where a sample is.
+    model = TopologicalVAE(template, label_tolerance=0, device=device, verbose=verbose, random_state=seeds[0])
     model.fit(arrays.X, labels, arrays.groups)
     angles = model.angles(arrays.X)
     analysis.model = model
