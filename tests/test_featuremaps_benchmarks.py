@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neuromanifold.benchmarks import featuremap_theory, featuremaps, prediction_changes
+from neuromanifold.experiments import claim
 
 
 @pytest.mark.slow
@@ -50,4 +51,4 @@ def test_statistics_of_lines_find_a_peak_at_the_change() -> None:
     assert prediction_changes._place(rng.permutation(peaked), changed, rng)["distance_p"] > 0.01
     assert prediction_changes._height(peaked, changed, rng)["height_p"] < 1e-3
     assert prediction_changes._height(-peaked, changed, rng)["height_p"] > 0.99
-    assert prediction_changes._inside(peaked).all()
+    assert claim.inside(peaked).all()

@@ -83,7 +83,7 @@ def figures(key: Key) -> dict[str, float]:
     seed = int(key["seed"] or 0)
     sample = MANIFOLDS[str(key["shape"])](int(key["n_units"] or 0), float(key["noise_var"] or 0), seed)
     labels = sample.angles if key["coordinates"] == "given" else None
-    model = TopologicalVAE(sample.template.name, likelihood=sample.likelihood, random_state=seed)
+    model = sample.estimator(seed)
     cost = measured(lambda: model.fit(sample.activity, labels))
     error = profile_error if labels is not None else matched_error
     oracles = oracle(sample.template, torch.as_tensor(sample.angles), torch.as_tensor(sample.activity))

@@ -19,6 +19,7 @@ from neuromanifold._typing import FloatArray
 from neuromanifold.data import synthetic
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
+from neuromanifold.models import TopologicalVAE
 
 __all__ = ["MANIFOLDS", "Sample"]
 
@@ -38,6 +39,11 @@ class Sample:
     @property
     def template(self) -> Manifold:
         return self.truth.template
+
+    def estimator(self, seed: int) -> TopologicalVAE:
+        """What is to be fitted to it: default settings, but for the likelihood."""
+        exposure = BIN_SIZE if self.likelihood == "poisson" else 1.0
+        return TopologicalVAE(self.template.name, likelihood=self.likelihood, exposure=exposure, random_state=seed)
 
 
 Maker = Callable[[int, float, int], Sample]  # units, noise variance, seed

@@ -1,11 +1,8 @@
 """Where the log volume of a trained network is largest on a line between two images: near the change of prediction?
 
-Lines have 21 positions; the ends are images of different predicted classes, or of the same. A change of the prediction
-lies halfway between two positions. Lines are the units of chance: every image is in one line.
-
-    distance  from the maximum of the log volume to the nearest change, as a share of the line
-    null      the same to the changes of other lines, in many permutations; p is one-sided
-    height    log volume at the changes less the mean of the ends; p by flipping signs of lines
+Lines have 21 positions; the ends are images of different predicted classes, or of the same. The statistics are those of
+:mod:`~neuromanifold.experiments.claim`: from the maximum to the nearest change, beside the changes of other lines, and
+the height of the changes above the ends.
 """
 
 from __future__ import annotations
@@ -19,13 +16,14 @@ import torch
 from torch import Tensor
 
 from neuromanifold._typing import BoolArray, FloatArray, IntArray
+from neuromanifold.experiments import claim
+from neuromanifold.experiments.cifar import MEAN, STD
 from neuromanifold.featuremaps import Plane, layer
 from neuromanifold.networks import SmallResNet, load_small_resnet
 
 __all__ = ["prediction_changes"]
 
 N_POSITIONS, N_RESAMPLES = 21, 5000
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def prediction_changes(weights: Path, images: Path, n_lines: int, seed: int) -> Mapping[str, float]:
@@ -45,18 +43,18 @@ def prediction_changes(weights: Path, images: Path, n_lines: int, seed: int) -> 
     different, same = _pairs(predicted, n_lines)
     volumes, classes = _along(network, x, different)
     controls, _ = _along(network, x, same)
-    changed = classes[:, 1:] != classes[:, :-1]
+    changed = claim.changes(classes)
     return {
         **_place(volumes, changed, rng),
         **_height(volumes, changed, rng),
-        "inside_different": float(_inside(volumes).mean()),
-        "inside_same": float(_inside(controls).mean()),
+        "inside_different": float(claim.inside(volumes).mean()),
+        "inside_same": float(claim.inside(controls).mean()),
     }
 
 
 def _standardised(images: np.ndarray) -> Tensor:
     x = torch.as_tensor(images).permute(0, 3, 1, 2).to(torch.float32) / 255
-    return (x - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_STD)[:, None, None]
+    return (x - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
 
 
 def _pairs(predicted: IntArray, n: int) -> tuple[IntArray, IntArray]:
@@ -79,34 +77,18 @@ def _along(network: SmallResNet, x: Tensor, pairs: IntArray) -> tuple[FloatArray
     return np.stack([phi.log_volume(p).numpy() for p in points]), classes
 
 
-def _inside(v: FloatArray) -> BoolArray:
-    top = v.argmax(1)
-    return (top > 0) & (top < v.shape[1] - 1)
-
-
-def _distance(v: FloatArray, changed: BoolArray) -> FloatArray:
-    position = np.linspace(0, 1, v.shape[1])
-    away = np.abs(position[v.argmax(1)][:, None] - 0.5 * (position[1:] + position[:-1]))
-    return np.where(changed, away, np.inf).min(1)
-
-
 def _place(v: FloatArray, changed: BoolArray, rng: np.random.Generator) -> dict[str, float]:
-    distance = _distance(v, changed)
-    null = np.array([_distance(v, changed[rng.permutation(len(v))]).mean() for _ in range(N_RESAMPLES)])
-    return {
-        "distance": float(distance.mean()),
-        "distance_error": float(distance.std(ddof=1) / math.sqrt(len(v))),
-        "distance_null": float(null.mean()),
-        "distance_p": float((1 + (null <= distance.mean()).sum()) / (1 + N_RESAMPLES)),
-    }
+    away = claim.distance(v, changed)
+    null, p = claim.reassignment_p(v, changed, rng, N_RESAMPLES)
+    error = float(away.std(ddof=1) / math.sqrt(len(v)))
+    return {"distance": float(away.mean()), "distance_error": error, "distance_null": null, "distance_p": p}
 
 
 def _height(v: FloatArray, changed: BoolArray, rng: np.random.Generator) -> dict[str, float]:
-    at_changes = (changed * 0.5 * (v[:, 1:] + v[:, :-1])).sum(1) / changed.sum(1)
-    height = at_changes - 0.5 * (v[:, 0] + v[:, -1])
-    null = rng.choice([-1.0, 1.0], size=(N_RESAMPLES, len(height))) @ height
+    height = claim.contrast(v, changed)
+    error = float(height.std(ddof=1) / math.sqrt(len(v)))
     return {
         "height": float(height.mean()),
-        "height_error": float(height.std(ddof=1) / math.sqrt(len(v))),
-        "height_p": float((1 + (null >= height.sum()).sum()) / (1 + N_RESAMPLES)),
+        "height_error": error,
+        "height_p": claim.sign_flip_p(height, rng, N_RESAMPLES),
     }

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import sys
 import time
@@ -15,6 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from neuromanifold.benchmarks.cost import measured
 from neuromanifold.featuremaps import FeatureMap, Plane, layer
 from neuromanifold.networks import ResNet
 
@@ -41,11 +41,10 @@ def plane(depth: int) -> dict[str, float]:
 
 
 def _timed(measure: Callable[[], Tensor]) -> dict[str, float]:
-    """The mean of what is measured, wall-clock and CPU seconds, and the peak of memory so far."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    value = float(measure().mean())
-    seconds = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    return {"value": value, **seconds, "peak_gb": _peak()}
+    """The mean of what is measured, wall-clock and CPU seconds, and the peak of memory."""
+    cost = measured(measure)
+    seconds = {"seconds": cost.seconds, "cpu_seconds": cost.cpu_seconds}
+    return {"value": float(cost.result.mean()), **seconds, "peak_gb": cost.peak_gb}
 
 
 def _network(depth: int) -> tuple[ResNet, Tensor]:
@@ -66,12 +65,6 @@ def _single(phi: FeatureMap, x: Tensor) -> float:
         torch.autograd.grad(h[0, i], u, retain_graph=True)
         seconds.append(time.process_time() - start)
     return statistics.median(seconds)
-
-
-def _peak() -> float:
-    """Largest resident memory of this process so far, in GB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
 
 
 if __name__ == "__main__":
