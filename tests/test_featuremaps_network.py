@@ -14,6 +14,7 @@ from torch.func import jacfwd, jacrev, vmap
 from neuromanifold import geometry
 from neuromanifold._errors import InputError, NotSmoothError
 from neuromanifold.featuremaps import Plane, estimate_log_volume, layer
+from neuromanifold.geometry.reverse import pullback
 from neuromanifold.networks import ResNet, SmallResNet, load_small_resnet
 
 
@@ -71,6 +72,16 @@ def test_jacobian_either_way_round_and_in_chunks(n_out: int, memory: int) -> Non
     assert torch.equal(phi.rank(x), nonzero.sum(-1))
     close(phi.spectrum(x)[:, : values.shape[-1]], values**2, 1e-10)
     close(phi.metric(x), truth.mT @ truth, 1e-10)
+
+
+@pytest.mark.parametrize("n_copies", [1, 2, 5])
+def test_pullback_takes_any_number_of_covectors(n_copies: int) -> None:
+    net, x, w = convolutional(), images(2), normal(5, 2, 3)
+    value, pull = pullback(lambda u: net.eval()(u.reshape(-1, *x.shape[1:])), x.flatten(1), n_copies)
+    close(value, net(x).detach())
+    close(pull(w), torch.einsum("bnk,cbn->cbk", dense(net, x), w), 1e-12)
+    _, pull = pullback(lambda u: torch.ones(len(u), 3, dtype=u.dtype), x.flatten(1), n_copies)
+    assert torch.equal(pull(w), torch.zeros(5, 2, x[0].numel(), dtype=x.dtype))
 
 
 def test_single_precision_is_enough_for_a_volume() -> None:

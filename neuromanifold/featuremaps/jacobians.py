@@ -1,12 +1,12 @@
 """The whole Jacobian of a layer, ``J (n, D)`` at each point, in bounded memory.
 
 Its rows are pullbacks (reverse mode), its columns directional derivatives (forward mode); whichever are fewer
-are computed, a chunk at a time, in the network's own precision, and collected in float64. In reverse mode the
-network's activations are held once, and a chunk adds
+are computed, a chunk at a time, in the network's own precision, and collected in float64. A chunk takes
 
-    chunk · N_COPIES · (numbers of the widest operation) · (bytes of a number)
+    chunk · (N_COPIES · numbers of the widest operation + activations) · (bytes of a number)
 
-so the chunk follows from a memory budget. On a CPU it is also kept small enough for the cache.
+where activations are the numbers of all operations in reverse mode, 0 in forward mode; so the chunk follows from a
+memory budget. On a CPU it is also kept small enough for the cache.
 """
 
 from __future__ import annotations
@@ -80,15 +80,17 @@ def plan(h: Callable[[Tensor], Tensor], x: Tensor, memory: int) -> Plan:
     numbers = [n_bytes * number for number in numbers_per_point(h, x[:1])]
     width = max([n_bytes, *numbers])
     reverse = n_outputs <= n_inputs
-    chunk = min(fitting(width, memory, x.device), len(x) * min(n_outputs, n_inputs))
-    peak = (sum(numbers) if reverse else 0) + chunk * N_COPIES * width + _N_JACOBIANS * jacobian_bytes
+    each = N_COPIES * width + (sum(numbers) if reverse else 0)
+    allowed = min(fitting(width, memory, x.device), max(memory // each, 1))
+    chunk = min(allowed, len(x) * min(n_outputs, n_inputs))
+    peak = chunk * each + _N_JACOBIANS * jacobian_bytes
     return Plan("reverse" if reverse else "forward", n_outputs, n_inputs, chunk, peak)
 
 
 def full_jacobian(h: Callable[[Tensor], Tensor], x: Tensor, how: Plan, *, verbose: bool = False) -> Tensor:
     """Jacobians ``(b, n, D)``, float64, of ``h: (b, D) -> (b, n)`` at points ``x (b, D)``, without a graph."""
     out = torch.empty(len(x), how.n_outputs, how.n_inputs, dtype=torch.float64, device=x.device)
-    n_points = min(len(x), how.chunk)
+    n_points = -(-len(x) // -(-len(x) // how.chunk))  # groups of points that are about equally large
     size = how.chunk // n_points
     fill, total = (_rows, how.n_outputs) if how.mode == "reverse" else (_columns, how.n_inputs)
     n_steps = -(-len(x) // n_points) * -(-total // size)
@@ -101,7 +103,7 @@ def full_jacobian(h: Callable[[Tensor], Tensor], x: Tensor, how: Plan, *, verbos
 
 def _rows(h: Callable[[Tensor], Tensor], x: Tensor, out: Tensor, size: int) -> Iterator[None]:
     """Fill ``out (b, n, D)`` by pullbacks of the outputs' covectors."""
-    value, pull = pullback(h, x)
+    value, pull = pullback(h, x, min(size, out.shape[1]))
     covectors = torch.eye(value.shape[-1], dtype=value.dtype, device=x.device)
     for rows in torch.arange(len(covectors), device=x.device).split(size):
         out[:, rows] = pull(covectors[rows, None].expand(-1, len(x), -1)).transpose(0, 1).to(out)

@@ -33,6 +33,8 @@ __all__ = ["LogVolumeEstimate", "estimate_log_volume"]
 
 Product = Callable[[Tensor], Tensor]
 _PRECISION = {torch.finfo(dtype).eps: dtype for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16)}
+# Probes that share a backward pass: already so few are most of the gain, and each holds the activations once more.
+_N_COPIES = 4
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _estimate(
 def _products(phi: FeatureMap, x: Tensor) -> tuple[Product, Product, tuple[int, int]]:
     """``v (p, D) -> J v (p, n)``, ``w (p, n) -> Jᵀ w (p, D)``, in float64, and (n, D)."""
     x = x.to(_PRECISION[phi.eps])
-    value, pullback_of = pullback(lambda u: phi.outputs(u.reshape(x.shape)), x.flatten(1))
+    value, pullback_of = pullback(lambda u: phi.outputs(u.reshape(-1, *x.shape[1:])), x.flatten(1), _N_COPIES)
 
     def push(v: Tensor) -> Tensor:
         return phi.derivatives(x, v.reshape(-1, *x.shape[1:]))[0].mT

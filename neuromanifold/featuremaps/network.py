@@ -21,7 +21,7 @@ from neuromanifold.featuremaps.submodule import Submodule
 
 __all__ = ["Layer", "layer"]
 
-MEMORY_BYTES = 1 << 28
+MEMORY_BYTES = 1 << 29
 
 
 def layer(

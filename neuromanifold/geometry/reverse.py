@@ -8,11 +8,11 @@ other way.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from neuromanifold.geometry.nested import pairs
 
@@ -51,29 +51,32 @@ def reverse_jacobian(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[T
     return value.detach(), torch.stack(rows, dim=1)
 
 
-def pullback(function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+def pullback(
+    function: Callable[[Tensor], Tensor], x: Tensor, n_copies: int
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """Values ``(n, d)`` of a function of batches at points ``(n, k)``, and its pullback ``w -> Jᵀ w`` there.
 
-    The pullback takes c covectors at each point, ``(c, n, d)``, to ``(c, n, k)`` in one batched backward pass;
-    one by one where torch cannot batch some part of it. Values and covectors carry no graph.
+    The pullback takes c covectors at each point, ``(c, n, d)``, to ``(c, n, k)``. The function is evaluated at
+    ``n_copies`` copies of the points, and a backward pass takes as many covectors as there are copies: true batches,
+    where torch's batched gradients (``is_grads_batched``) go through a convolution row by row, at twice the time.
+    Values and covectors carry no graph.
     """
     with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        value = function(x)
+        copies = x.detach().repeat(n_copies, 1).requires_grad_()
+        value = function(copies)
+    shape = (n_copies, len(x), value.shape[-1])
 
     def pull(w: Tensor) -> Tensor:
         if not value.requires_grad:
             return x.new_zeros(len(w), *x.shape)
-        options = {"retain_graph": True, "materialize_grads": True}
-        try:
-            # Functions without a batching rule are slow, and torch says so at each; nothing follows for the user.
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="There is a performance drop")
-                return torch.autograd.grad(value, x, w, is_grads_batched=True, **options)[0]
-        except RuntimeError:
-            return torch.stack([torch.autograd.grad(value, x, one, **options)[0] for one in w])
+        parts = []
+        for part in w.split(n_copies):
+            covectors = pad(part.flatten(1), (0, 0, 0, n_copies - len(part))).reshape(value.shape)
+            (pulled,) = torch.autograd.grad(value, copies, covectors, retain_graph=True, materialize_grads=True)
+            parts.append(pulled.unflatten(0, shape[:2])[: len(part)])
+        return torch.cat(parts)
 
-    return value.detach(), pull
+    return value.detach()[: len(x)], pull
 
 
 def _pushforward(y: Tensor, x: Tensor) -> Callable[[Tensor], Tensor]:
