@@ -1,16 +1,15 @@
 """Bands about a profile from draws of the manifold: pointwise and simultaneous.
 
-With draws q_b of a quantity at every point, m and s their mean and standard deviation there,
+With draws q_b of a quantity at every point and the estimate q there,
 
-    pointwise      q ± t r,   r^2 = s^2 + (q - m)^2,  t the quantile of Student's law with the degrees of
-                   freedom of s, from the draws and the resampled units;
-    simultaneous   q ± c r,   c the quantile over draws of ``max over points |q_b - m| / s``, each draw beside the
-                   m and s of the others.
+    pointwise      q ± t r,   r^2 = mean_b (q_b - q)^2,  t the quantile of Student's law with the degrees of
+                   freedom of r, from the draws and the resampled units;
+    simultaneous   q ± c r,   c the quantile over draws of ``max over points |q_b - q| / r``, r of the other draws.
 
-They are centred at the estimate q. The draws hold its noise and its smoothing bias (:mod:`~neuromanifold.models.
-decoder_draws`), so a pointwise band covers at its level on average over the points, not at every single one: where
-the manifold bends most sharply it covers less, elsewhere more (Nychka 1988). Noise bends: ``|H|`` of a noisy decoder is
-larger on average, by ``mean_b |H_b| - |H(mean_b)|``, which is shown, and taken off in ``_corrected``.
+The draws hold the noise of the estimate and its smoothing bias (:mod:`~neuromanifold.models.decoder_draws`), so a
+pointwise band covers at its level on average over the points, not at every single one: where the manifold bends most
+sharply it covers less, elsewhere more (Nychka 1988). Noise bends: ``|H|`` of a noisy decoder is larger on average, by
+``mean_b |H_b| - |H(mean_b)|``, which is shown, and taken off in ``_corrected``.
 """
 
 from __future__ import annotations
@@ -53,10 +52,10 @@ def with_bands(profile: xr.Dataset, draws: dict[str, FloatArray], level: float, 
     """
     n_draws = len(draws[NORM]) - 1
     for name, rows in draws.items():
-        estimate, attrs, values = profile[name].to_numpy(), profile[name].attrs, rows[:-1]
-        centre, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0, ddof=min(1, n_draws - 1))
-        reach = np.hypot(spread, estimate - centre)
-        factors = _pointwise(n_draws, n_units, level), _simultaneous(values - centre, spread, n_units, level)
+        estimate, attrs = profile[name].to_numpy(), profile[name].attrs
+        deviation = rows[:-1] - estimate
+        reach = np.nanmean(deviation**2, axis=0) ** 0.5
+        factors = _pointwise(n_draws, n_units, level), _simultaneous(deviation, reach, n_units, level)
         for kind, factor in zip(KINDS, factors, strict=True):
             lower = estimate - factor * reach
             lower = np.maximum(lower, 0) if name in NOT_NEGATIVE else lower
@@ -80,30 +79,30 @@ def _without_noise_bias(profile: xr.Dataset, norms: FloatArray) -> xr.Dataset:
 
 
 def _pointwise(n_draws: int, n_units: int, level: float) -> float:
-    """Quantile of Student's law: a variance of n independent values has ``n - 1`` degrees of freedom, and relative
-    errors of both add up.
+    """Quantile of Student's law: a variance about a known centre has as many degrees of freedom as draws, that of the
+    units about their mean one less than units, and relative errors of both add up.
     """
-    freedom = 1 / (1 / max(n_draws - 1, 1) + 1 / max(n_units - 1, 1))
+    freedom = 1 / (1 / n_draws + 1 / max(n_units - 1, 1))
     return float(student.ppf((1 + level) / 2, freedom))
 
 
-def _simultaneous(deviation: FloatArray, spread: FloatArray, n_units: int, level: float) -> float:
-    """Quantile over draws of the largest deviation in standard deviations, of the other draws in both; widened for the
-    finite number of units.
+def _simultaneous(deviation: FloatArray, reach: FloatArray, n_units: int, level: float) -> float:
+    """Quantile over draws of the largest deviation in units of the other draws' reach; widened for the finite number
+    of units.
     """
     n = len(deviation)
-    largest = np.sort(_studentised(np.abs(deviation), spread, n))
+    largest = np.sort(_of_the_others(np.abs(deviation), reach, n))
     # A new draw lies below the k-th of n with probability k / (n + 1).
     factor = float(largest[min(math.ceil((n + 1) * level), n) - 1])
     ratio = student.ppf((1 + level) / 2, max(n_units - 1, 1)) / student.ppf((1 + level) / 2, np.inf)
     return max(factor * float(ratio), _pointwise(n, n_units, level))
 
 
-def _studentised(deviation: FloatArray, spread: FloatArray, n: int) -> FloatArray:
-    """Largest deviation (n,) of each draw from the mean of the others, in their spread: from the internally
-    studentised z, ``z sqrt((n - 2) / (n - 1 - z^2 n / (n - 1)))``, which predicts a further draw.
+def _of_the_others(deviation: FloatArray, reach: FloatArray, n: int) -> FloatArray:
+    """Largest deviation (n,) of each draw over the root mean square of the other draws': ``z sqrt((n - 1) / (n -
+    z^2))`` for z the deviation over that of all.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(spread > 0, deviation / spread, 0.0) * (n / max(n - 1, 1)) ** 0.5
-        left = np.maximum((n - 1 - z**2) / max(n - 2, 1), 1e-3)
-        return np.nanmax(z / np.sqrt(left), axis=1)
+        z = np.where(reach > 0, deviation / reach, 0.0)
+        others = np.maximum((n - z**2) / max(n - 1, 1), 1e-3)
+        return np.nanmax(z / np.sqrt(others), axis=1)

@@ -135,12 +135,14 @@ def test_the_benchmark_keeps_its_rows(tmp_path, monkeypatch) -> None:
         calls.append(seed)
         return 0.01 if seed % 2 else 0.5
 
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(benchmark, "CASES", (benchmark.Case("a claim", "some data", True, p),))
-    table = benchmark.run(10, folder=tmp_path, verbose=False)
-    assert table.loc["a claim: some data"].to_dict() == {
-        "true": True, "called": 0.5, "standard_error": pytest.approx(0.025**0.5), "n_repeats": 10,
+    table = benchmark.run(10, n_jobs=1, verbose=False)
+    assert table.loc[0].to_dict() == {
+        "case": "a claim: some data", "true": True, "called": 0.5, "standard_error": pytest.approx(0.025**0.5),
+        "n_seeds": 10,
     }  # fmt: skip
-    pd.testing.assert_frame_equal(benchmark.run(10, folder=tmp_path, verbose=False), table)
+    pd.testing.assert_frame_equal(benchmark.run(10, n_jobs=1, verbose=False), table)
     assert calls == list(range(10))
 
 

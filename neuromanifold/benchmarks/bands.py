@@ -23,19 +23,20 @@ from neuromanifold.profile import curvature_profile, immersion_profile
 __all__ = ["run"]
 
 NOISE_VAR = 0.01
-N_UNITS = {"place cells": 30}
-USUAL_UNITS = 10
 N_BOOTSTRAP = 50
+# The bands were designed on seeds below and above this one and the hundred that follow.
+FIRST_SEED = 100
 # Points of a profile: fewer than a figure has, of surfaces.
 N_POINTS = {1: 360, 2: 400}
-CELLS = (
-    ("circle wiggles", "given"),
-    ("circle bump", "given"),
-    ("sphere", "given"),
-    ("torus", "given"),
-    ("place cells", "given"),
-    ("circle wiggles", "not given"),
-    ("circle bump", "not given"),
+CELLS: tuple[Key, ...] = (
+    {"shape": "circle wiggles", "units": 10, "coordinates": "given"},
+    {"shape": "circle bump", "units": 10, "coordinates": "given"},
+    {"shape": "place cells", "units": 10, "coordinates": "given"},
+    {"shape": "place cells", "units": 40, "coordinates": "given"},
+    {"shape": "sphere", "units": 10, "coordinates": "given"},
+    {"shape": "torus", "units": 10, "coordinates": "given"},
+    {"shape": "circle wiggles", "units": 10, "coordinates": "not given"},
+    {"shape": "circle bump", "units": 10, "coordinates": "not given"},
 )
 NORM = "mean_curvature_norm"
 
@@ -46,7 +47,7 @@ def run(n_seeds: int = 10, *, n_jobs: int | None = -1, fresh: bool = False, verb
     Parameters
     ----------
     n_seeds : int
-        Recordings of each shape, seeds 0, 1, …; a coverage is known to a few per cent from 100.
+        Recordings of each shape, seeds 100, 101, …; a coverage is known to a few per cent from 100.
     n_jobs : int, optional
         Recordings at once, as in joblib.
     fresh : bool
@@ -57,17 +58,13 @@ def run(n_seeds: int = 10, *, n_jobs: int | None = -1, fresh: bool = False, verb
     Returns
     -------
     pandas.DataFrame
-        A row per shape and whether coordinates were given: mean ``pointwise`` coverage and its ``standard_error``,
+        A row per shape, number of units and whether coordinates were given: mean ``pointwise`` coverage and its ``standard_error``,
         share of profiles that the ``simultaneous`` band holds as a whole, and mean widths of both bands as shares of
         the mean |H|.
     """
-    keys: list[Key] = [
-        {"shape": shape, "coordinates": coordinates, "seed": seed}
-        for shape, coordinates in CELLS
-        for seed in range(n_seeds)
-    ]
+    keys: list[Key] = [{**cell, "seed": FIRST_SEED + number} for cell in CELLS for number in range(n_seeds)]
     rows = CachedRows("bands", fresh=fresh).rows(keys, figures, n_jobs=n_jobs)
-    by = pd.DataFrame(rows).groupby(["shape", "coordinates"], sort=False)
+    by = pd.DataFrame(rows).groupby(["shape", "units", "coordinates"], sort=False)
     table = by.mean().drop(columns="seed")
     table.insert(1, "standard_error", by["pointwise"].sem())
     if verbose:
@@ -78,7 +75,7 @@ def run(n_seeds: int = 10, *, n_jobs: int | None = -1, fresh: bool = False, verb
 def figures(key: Key) -> dict[str, float]:
     """Coverage and width of the bands of one recording."""
     shape, given, seed = str(key["shape"]), key["coordinates"] == "given", int(key["seed"] or 0)
-    sample = MANIFOLDS[shape](N_UNITS.get(shape, USUAL_UNITS), NOISE_VAR, seed)
+    sample = MANIFOLDS[shape](int(key["units"] or 0), NOISE_VAR, seed)
     labels = sample.angles if given else None
     model = sample.estimator(seed).fit(sample.activity, labels)
     n_points = N_POINTS[sample.template.dim]

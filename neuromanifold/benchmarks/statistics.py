@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from tqdm import tqdm
 
 from neuromanifold import statistics
 from neuromanifold._typing import FloatArray
-from neuromanifold.benchmarks.rows import FOLDER, CachedRows, Value
+from neuromanifold.benchmarks.rows import CachedRows, Key
 from neuromanifold.data import synthetic
 from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import as_recording
@@ -47,39 +44,41 @@ class Case:
         return f"{self.claim}: {self.data}"
 
 
-def run(n_repeats: int = 100, *, folder: Path = FOLDER, fresh: bool = False, verbose: bool = True) -> pd.DataFrame:
+def run(n_seeds: int = 100, *, n_jobs: int | None = -1, fresh: bool = False, verbose: bool = True) -> pd.DataFrame:
     """Share of repeats in which each claim is made.
 
     Parameters
     ----------
-    n_repeats : int
+    n_seeds : int
         Data sets of each row, seeds 0, 1, ...
-    folder, fresh
-        Where finished rows are kept, and whether to compute them again.
+    n_jobs : int, optional
+        Data sets at once, as in joblib.
+    fresh : bool
+        Compute again what was kept.
     verbose : bool
-        Show progress, and print the table.
+        Print the table.
 
     Returns
     -------
     pandas.DataFrame
-        A row per case: whether the claim is ``true``, the share ``called`` at p ≤ 0.05, its ``standard_error`` and
-        ``n_repeats``.
+        A row per ``case``: whether the claim is ``true``, the share ``called`` at p ≤ 0.05, its ``standard_error`` and
+        ``n_seeds``.
     """
-    rows = CachedRows("statistics", folder, fresh=fresh)
-    found = {}
-    for case in tqdm(CASES, desc="claims", disable=not verbose, leave=False):
-        key: dict[str, Value] = {"case": str(case), "n_repeats": n_repeats}
-        found[str(case)] = rows.row(key, partial(_row, case, n_repeats))
-    table = pd.DataFrame.from_dict(found, orient="index").drop(columns="case").rename_axis("case")
-    table = table[["true", "called", "standard_error", "n_repeats"]]
+    keys: list[Key] = [{"case": str(case), "seed": seed} for case in CASES for seed in range(n_seeds)]
+    found = pd.DataFrame(CachedRows("statistics", fresh=fresh).rows(keys, p_value, n_jobs=n_jobs))
+    called = (found["p"] <= ALPHA).groupby(found["case"], sort=False).mean()
+    table = pd.DataFrame({"true": [case.true for case in CASES], "called": called})
+    table["standard_error"] = (called * (1 - called) / n_seeds) ** 0.5
+    table["n_seeds"] = n_seeds
     if verbose:
-        print(table.to_string(float_format=lambda value: f"{value:.3f}"))
-    return table
+        print(table.to_string(float_format="{:.3f}".format))
+    return table.reset_index()
 
 
-def _row(case: Case, n_repeats: int) -> dict[str, float | bool]:
-    called = float(np.mean([case.p(seed) <= ALPHA for seed in range(n_repeats)]))
-    return {"true": case.true, "called": called, "standard_error": (called * (1 - called) / n_repeats) ** 0.5}
+def p_value(key: Key) -> dict[str, float]:
+    """Of one case for the data of one seed."""
+    case = next(case for case in CASES if str(case) == key["case"])
+    return {"p": case.p(int(key["seed"] or 0))}
 
 
 # -- data ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from neuromanifold.statistics.controls import curvature_controls
 from neuromanifold.statistics.explanation import explained_curvature, explained_shares
 from neuromanifold.statistics.held_out_variance import held_out_variance
 from neuromanifold.statistics.overview import main_numbers, overview
+from neuromanifold.statistics.seeds import seed_ensemble
 from neuromanifold.statistics.sensitivity import preparations, sensitivity
 from neuromanifold.statistics.shares import unit_shares
 from neuromanifold.statistics.summary import scalars, summary
@@ -32,6 +33,7 @@ __all__ = [
     "preparations",
     "sample_points",
     "scalars",
+    "seed_ensemble",
     "sensitivity",
     "summary",
     "unit_shares",
