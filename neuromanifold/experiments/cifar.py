@@ -9,36 +9,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor, nn
 
 from neuromanifold._errors import InputError
 from neuromanifold.experiments.findings import Findings, Options, Statement, table
 from neuromanifold.experiments.image_task import accuracy, lines_between, load_task, planes_between
-from neuromanifold.experiments.line_claims import height_statements, inside_statements, place_statements
+from neuromanifold.experiments.line_claims import line_statements
 from neuromanifold.experiments.slices import Examined
 from neuromanifold.featuremaps import layer
-from neuromanifold.networks import SmallResNet, load_small_resnet
+from neuromanifold.networks import Pixels, SmallResNet, load_small_resnet
 
 __all__ = ["run"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 N_LINES = 20
-
-
-class Pixels(nn.Module):
-    """A network for standardised RGB, taking images in [0, 1] ``(n, 3, row, column)``."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
-        self.register_buffer("std", torch.tensor(STD)[:, None, None])
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network((x - self.mean) / self.std)
 
 
 def run(options: Options, *, n_lines: int = N_LINES) -> Findings:
@@ -63,9 +46,7 @@ def run(options: Options, *, n_lines: int = N_LINES) -> Findings:
     rng = np.random.default_rng(options.seed)
     statements = [
         Statement("accuracy on the images examined", accuracy(networks["trained"].scores, x, y)),
-        *inside_statements(lines, rng, "log_volume", "log volume"),
-        *height_statements(lines, rng, "log_volume", "log volume"),
-        *place_statements(lines, rng, "log_volume", "log volume"),
+        *line_statements(lines, rng, "log_volume", "log volume"),
     ]
     return Findings("cifar", groups, table(statements), {"data": task.source, "weights": options.weights.name})
 
@@ -76,5 +57,5 @@ def _untrained(trained: SmallResNet, seed: int) -> SmallResNet:
 
 
 def _examined(network: SmallResNet) -> Examined:
-    module = Pixels(network).eval()
+    module = Pixels(network, MEAN, STD).eval()
     return Examined(layer(module, "network.pool"), module)

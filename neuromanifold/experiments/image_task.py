@@ -15,7 +15,7 @@ from neuromanifold.experiments.findings import Options
 from neuromanifold.experiments.slices import Examined, along_lines, draw_pairs, on_plane
 from neuromanifold.featuremaps import Plane
 
-__all__ = ["ImageTask", "accuracy", "lines_between", "load_task", "planes_between"]
+__all__ = ["ImageTask", "accuracy", "lines_between", "load_task", "planes_between", "spectra"]
 
 TRAIN_SHARE = 0.75
 KINDS = ("different", "same")
@@ -98,3 +98,12 @@ def planes_between(
     }
     corners = {"triangle": three, "affine": three, "control": one}
     return {name: data.assign(corner_class=("corner", y[corners[name]].numpy())) for name, data in found.items()}
+
+
+def spectra(networks: Mapping[str, Examined], x: Tensor) -> xr.Dataset:
+    """Eigenvalues of the metric at a few samples: (stage, sample, rank)."""
+    values = np.stack([network.phi.spectrum(x[:3]).numpy() for network in networks.values()])
+    return xr.Dataset(
+        {"eigenvalue": (("stage", "sample", "rank"), values, {"long_name": "eigenvalue of the metric", "units": "1"})},
+        coords={"stage": list(networks), "rank": np.arange(1, values.shape[-1] + 1)},
+    )

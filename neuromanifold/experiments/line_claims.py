@@ -17,7 +17,7 @@ from neuromanifold._typing import BoolArray, FloatArray
 from neuromanifold.experiments import claim
 from neuromanifold.experiments.findings import Statement
 
-__all__ = ["height_statements", "inside_statements", "place_statements", "with_relative"]
+__all__ = ["inside_statements", "line_statements", "with_relative"]
 
 SHARE = 0.8
 
@@ -33,18 +33,36 @@ def with_relative(lines: xr.Dataset, variable: str = "log_volume") -> xr.Dataset
     return lines.assign(relative=lifted.assign_attrs(attrs))
 
 
-def inside_statements(lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str) -> Iterator[Statement]:
+def line_statements(
+    lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str, *, rises: bool = True
+) -> Iterator[Statement]:
+    """Where the maximum is, how high it is, and how near to a change of the prediction.
+
+    Parameters
+    ----------
+    rises : bool
+        Whether the claim is that training raises volumes at changes of the prediction, or lowers them.
+    """
+    yield from inside_statements(lines, rng, variable, name, rises=rises)
+    yield from _height_statements(lines, rng, variable, name, ">= 0" if rises else "<= 0")
+    yield from _place_statements(lines, rng, variable, name)
+
+
+def inside_statements(
+    lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str, *, rises: bool = True
+) -> Iterator[Statement]:
     """Shares of the lines whose maximum is at neither end."""
     targets = {("different", "trained"): f">= {SHARE}", ("different", "initial"): f"<= {SHARE}"}
     targets |= {("same", "trained"): f"<= {SHARE}"}
-    for (kind, stage), target in targets.items():
+    for (kind, stage), bound in targets.items():
+        target = bound if rises else ""
         share = claim.inside(_values(lines, variable, kind, stage)).astype(float)
         what = f"{name}: maximum inside the line, {kind} class{'es' if kind == 'different' else ''}, {stage}"
         yield Statement(what, float(share.mean()), *claim.bootstrap_interval(share, rng), target=target)
 
 
-def height_statements(
-    lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str, target: str = ">= 0"
+def _height_statements(
+    lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str, target: str
 ) -> Iterator[Statement]:
     """Heights of log volume at changes of the prediction above the ends (nats), and of the middle above them."""
     changed = _changes(lines)
@@ -61,7 +79,7 @@ def height_statements(
         yield row._replace(p=p) if kind == "different" else row
 
 
-def place_statements(lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str) -> Iterator[Statement]:
+def _place_statements(lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str) -> Iterator[Statement]:
     """Distance from the maximum to the nearest change of the prediction, against changes of other lines."""
     v = _values(lines, variable, "different", "trained")
     changed = _changes(lines)

@@ -12,18 +12,20 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import xarray as xr
-from torch import Tensor, nn
+from torch import nn
 
 from neuromanifold.experiments.ambiguous import ambiguity_statements, ambiguous_digits
 from neuromanifold.experiments.checkpoints import Recipe, classification, stages
 from neuromanifold.experiments.findings import Findings, Options, Statement, table
-from neuromanifold.experiments.image_task import ImageTask, accuracy, lines_between, load_task, planes_between
-from neuromanifold.experiments.line_claims import (
-    height_statements,
-    inside_statements,
-    place_statements,
-    with_relative,
+from neuromanifold.experiments.image_task import (
+    ImageTask,
+    accuracy,
+    lines_between,
+    load_task,
+    planes_between,
+    spectra,
 )
+from neuromanifold.experiments.line_claims import inside_statements, line_statements, with_relative
 from neuromanifold.experiments.slices import Examined
 from neuromanifold.featuremaps import layer
 from neuromanifold.networks import MLP
@@ -56,17 +58,15 @@ def run(
     groups = {
         "lines": with_relative(xr.concat(lines, "seed")),
         **planes_between(first["trained"], x, flat.y_test, options.seed, n_side=13, n_affine=25),
-        "spectrum": _spectra(first, x),
+        "spectrum": spectra(first, x),
         "ambiguous": ambiguous_digits(first, flat, options),
     }
     right = [accuracy(examined[s]["trained"].scores, x, flat.y_test) for s in seeds]
     rng = np.random.default_rng(options.seed)
     statements = [
         Statement("accuracy on held-out images", float(np.mean(right)), min(right), max(right)),
-        *inside_statements(groups["lines"], rng, "log_volume", "log volume"),
+        *line_statements(groups["lines"], rng, "log_volume", "log volume"),
         *inside_statements(groups["lines"], rng, "relative", "log volume not explained by |x|"),
-        *height_statements(groups["lines"], rng, "log_volume", "log volume"),
-        *place_statements(groups["lines"], rng, "log_volume", "log volume"),
         *ambiguity_statements(groups["ambiguous"], rng),
     ]
     return Findings("mnist", groups, table(statements), {"data": task.source, "width": width, **asdict(settings)})
@@ -96,12 +96,3 @@ def _networks(
 def _examined(module: nn.Module) -> Examined:
     wide = module.double()
     return Examined(layer(wide, "layers.1"), wide)
-
-
-def _spectra(networks: dict[str, Examined], x: Tensor) -> xr.Dataset:
-    """Eigenvalues of the metric at a few samples: (stage, sample, rank)."""
-    values = np.stack([network.phi.spectrum(x[:3]).numpy() for network in networks.values()])
-    return xr.Dataset(
-        {"eigenvalue": (("stage", "sample", "rank"), values, {"long_name": "eigenvalue of the metric", "units": "1"})},
-        coords={"stage": list(networks), "rank": np.arange(1, values.shape[-1] + 1)},
-    )

@@ -2,8 +2,9 @@
 
 from neuromanifold.networks.activations import ACTIVATIONS, activation
 from neuromanifold.networks.mlp import MLP
+from neuromanifold.networks.pixels import Pixels
 from neuromanifold.networks.recurrent import Recurrent
 from neuromanifold.networks.resnet import ResNet
 from neuromanifold.networks.small_resnet import SmallResNet, load_small_resnet
 
-__all__ = ["ACTIVATIONS", "MLP", "Recurrent", "ResNet", "SmallResNet", "activation", "load_small_resnet"]
+__all__ = ["ACTIVATIONS", "MLP", "Pixels", "Recurrent", "ResNet", "SmallResNet", "activation", "load_small_resnet"]

@@ -32,7 +32,7 @@ _POOLED = ((4, 2), (2, 2), (2, 1), (1, 1))
 
 
 class ResNet(nn.Module):
-    """Images ``(n, 3, 32, 32)`` to logits ``(n, n_classes)``.
+    """Images ``(n, n_channels, row, column)`` to logits ``(n, n_classes)``.
 
     Parameters
     ----------
@@ -42,11 +42,14 @@ class ResNet(nn.Module):
     activation : str
         By name (:data:`~neuromanifold.networks.activations.ACTIVATIONS`).
     n_classes : int
+    n_channels : int
+    width : int
+        Channels of the first stage: 64, or fewer for a network that a processor trains in minutes.
 
     Attributes
     ----------
     n_features : int
-        Outputs of each of ``pool1 … pool4``: 512, or 2,048 from depth 50 on.
+        Outputs of each of ``pool1 … pool4``: 8 widths (512), or 32 (2,048) from depth 50 on.
     """
 
     def __init__(
@@ -56,18 +59,21 @@ class ResNet(nn.Module):
         *,
         activation: str = "gelu",
         n_classes: int = 10,
+        n_channels: int = 3,
+        width: int = 64,
     ) -> None:
         super().__init__()
         if depth not in BLOCKS:
             raise InputError(f"the depth is one of {', '.join(map(str, BLOCKS))}; got {depth}")
         n_blocks, bottleneck = BLOCKS[depth]
         expansion = 4 if bottleneck else 1
-        self.n_features = 512 * expansion
+        self.n_features = 8 * width * expansion
         with torch.device("meta"):
-            self.stem = nn.Sequential(convolution(3, 64, 3), nn.BatchNorm2d(64), activation_module(activation))
-            n_in = 64
+            stem = convolution(n_channels, width, 3)
+            self.stem = nn.Sequential(stem, nn.BatchNorm2d(width), activation_module(activation))
+            n_in = width
             for stage, (n, pooled) in enumerate(zip(n_blocks, _POOLED, strict=True)):
-                n_out = 64 * 2**stage * expansion
+                n_out = width * 2**stage * expansion
                 blocks = _stage(n_in, n_out, n, expansion, activation, stride=1 if stage == 0 else 2)
                 self.add_module(f"layer{stage + 1}", blocks)
                 self.add_module(f"pool{stage + 1}", nn.Sequential(nn.AdaptiveAvgPool2d(pooled), nn.Flatten()))

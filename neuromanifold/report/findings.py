@@ -53,6 +53,9 @@ def _hull(name: str, title: str) -> Callable[[xr.Dataset], Named]:
 _DRAWN: dict[str, Callable[[xr.Dataset], Named]] = {
     "plane": _fields,
     "lines": _lines("lines", "kind"),
+    "lines_features": _lines("lines_features", "kind"),
+    "lines_features_on_the_sphere": _lines("lines_features_on_the_sphere", "kind"),
+    "lines_embedding_on_the_sphere": _lines("lines_embedding_on_the_sphere", "kind"),
     "blocks": _lines("blocks", "block"),
     "epochs": _lines("epochs", "epoch"),
     "triangle": _hull("triangle", "Between three classes"),

@@ -29,6 +29,7 @@ __all__ = [
     "HEIGHT",
     "HIGHLIGHT",
     "SIGNED_MAP",
+    "STAGES",
     "WIDTH",
     "angle_axis",
     "drawn",
@@ -45,6 +46,7 @@ ACCENT = "#0072B2"
 HIGHLIGHT = "#D55E00"
 BAND = "#9CC7E4"
 FAINT = "#9A9A9A"
+STAGES = (FAINT, ACCENT, HIGHLIGHT)  # of training, from the first
 WIDTH, HEIGHT = 4.8, 3.8  # inches: legible when a phone shows the figure at three quarters
 DPI = 150
 

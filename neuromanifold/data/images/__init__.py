@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from neuromanifold.data.images.augmentation import (
+    Blur,
+    ColourJitter,
+    Flip,
+    Grey,
+    PaddedCrop,
+    ResizedCrop,
+    Solarize,
+    Step,
+    augment,
+)
 from neuromanifold.data.images.dataset import dataset, to_tensors
 from neuromanifold.data.images.source import load
 
-__all__ = ["dataset", "load", "to_tensors"]
+__all__ = [
+    "Blur",
+    "ColourJitter",
+    "Flip",
+    "Grey",
+    "PaddedCrop",
+    "ResizedCrop",
+    "Solarize",
+    "Step",
+    "augment",
+    "dataset",
+    "load",
+    "to_tensors",
+]

@@ -9,11 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from neuromanifold.report.style import ACCENT, DPI, FAINT, HIGHLIGHT, WIDTH, drawn, plain
+from neuromanifold.report.style import ACCENT, DPI, HIGHLIGHT, STAGES, WIDTH, drawn, plain
 
 __all__ = ["line_profiles"]
 
-_COLOURS = (FAINT, ACCENT, HIGHLIGHT)
 _PANEL = 2.3  # inches: width of a panel where there are more than two
 
 
@@ -54,7 +53,7 @@ def _stages(lines: xr.Dataset) -> Iterator[tuple[str, str, xr.Dataset]]:
     if "stage" not in lines.dims:
         yield ACCENT, "mean", lines
         return
-    for colour, name in zip(_COLOURS[: lines.sizes["stage"]], lines["stage"].to_numpy(), strict=True):
+    for colour, name in zip(STAGES[: lines.sizes["stage"]], lines["stage"].to_numpy(), strict=True):
         yield colour, str(name), lines.sel(stage=name)
 
 

@@ -1,4 +1,4 @@
-"""Eigenvalues of the metric at a few samples, before and after training."""
+"""Eigenvalues of the metric at a few samples, before, during and after training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from neuromanifold.report.style import ACCENT, FAINT, drawn, label, new_axes, plain
+from neuromanifold.report.style import STAGES, drawn, label, new_axes, plain
 
 __all__ = ["spectra"]
 
@@ -24,7 +24,7 @@ def spectra(data: xr.Dataset, ax: Axes | None = None) -> Axes:
     """
     ax = new_axes() if ax is None else ax
     rank = data["rank"].to_numpy()
-    for colour, stage in zip((FAINT, ACCENT), data["stage"].to_numpy(), strict=True):
+    for colour, stage in zip(STAGES[: data.sizes["stage"]], data["stage"].to_numpy(), strict=True):
         values = data["eigenvalue"].sel(stage=stage).transpose("rank", "sample").to_numpy()
         ax.plot(rank, np.where(values > 0, values, np.nan), color=colour, linewidth=1.2)
         ax.plot([], [], color=colour, label=plain(stage))
