@@ -25,6 +25,7 @@ __all__ = [
     "atomic_path",
     "existing_file",
     "read_arrays",
+    "read_netcdf",
     "write_arrays",
     "write_json",
     "write_netcdf",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 ZIP_MAGIC = b"PK\x03\x04"
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
 @contextmanager
@@ -81,6 +83,24 @@ def write_netcdf(path: str | os.PathLike[str], content: xr.Dataset | Mapping[str
     encoding = {("/" + name).replace("//", "/"): _compression(dataset) for name, dataset in groups.items()}
     with atomic_path(path) as temporary:
         xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def read_netcdf(path: str | os.PathLike[str], group: str) -> xr.Dataset:
+    """A group of a file of :func:`write_netcdf`, in memory.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged or of another format, or has no such group.
+    """
+    target = existing_file(path, magic=HDF5_MAGIC)
+    try:
+        with xr.open_dataset(target, group=group, engine="h5netcdf") as dataset:
+            return dataset.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise FileFormatError(
+            f"{target} has no {group!r} that could be read: it is damaged, or not what neuromanifold wrote ({error})"
+        ) from error
 
 
 def _compression(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:

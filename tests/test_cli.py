@@ -30,7 +30,7 @@ from neuromanifold.cli.output import FIGURES
 from neuromanifold.pipeline import Analysis
 from neuromanifold.report.pictures import pictures
 
-COMMANDS = ("analyze", "demo", "topology", "featuremaps", "info", "benchmark")
+COMMANDS = ("analyze", "demo", "topology", "beside", "featuremaps", "info", "benchmark")
 FEW = ("--shuffles", "39")
 HOSTILE = "\x1b[2J<script>alert(1)</script>\r\n../../x\u202e\udcff"
 
@@ -463,6 +463,25 @@ def test_a_network_learns_nothing_but_a_heading(circle, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_results_side_by_side(analysed, tmp_path):
+    result, out = analysed[1] / "result.nc", tmp_path / "both"
+    shown = json.loads(run("beside", result, result, "--names", "one", "other", "--out", out, "--json").stdout)
+    assert shown["beside"]["dimensionless_mean_curvature_correlation"]["value"] == pytest.approx(1)
+    with xr.open_dataset(out / "beside.nc", engine="h5netcdf") as found:
+        assert found["representation"].to_numpy().tolist() == ["one", "other"]
+        assert "dimensionless_mean_curvature_lower" in found
+    assert all(Path(path).stat().st_size for path in shown["files"].values())
+    assert "two names" in refused(run("beside", result, result, "--out", out))
+
+
+def test_only_results_stand_side_by_side(analysed, circle, tmp_path):
+    result = analysed[1] / "result.nc"
+    assert "begin with" in refused(run("beside", result, circle, "--out", tmp_path))
+    other = tmp_path / "other.nc"
+    nm.storage.write_netcdf(other, xr.Dataset({"a": 1}))
+    assert "no 'profile'" in refused(run("beside", result, other, "--out", tmp_path))
+
+
 def test_noise_has_no_loop(tmp_path):
     path = _saved(tmp_path / "noise.npz", activity=np.random.default_rng(0).normal(size=(300, 5)))
     content = json.loads(run("analyze", path, *FEW, "--out", tmp_path / "out", "--json").stdout)

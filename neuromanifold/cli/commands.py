@@ -32,6 +32,7 @@ from neuromanifold.cli.options import (
     Quiet,
     Repeats,
     Required,
+    Result,
     Seed,
     Shuffles,
     Smoothing,
@@ -41,6 +42,7 @@ from neuromanifold.cli.output import (
     writable_folder,
     write_analysis,
     write_bars,
+    write_beside,
     write_comparison,
     write_findings,
     write_table,
@@ -48,6 +50,8 @@ from neuromanifold.cli.output import (
 from neuromanifold.cli.summary import (
     analysis_lines,
     analysis_summary,
+    beside_lines,
+    beside_summary,
     comparison_summary,
     files_lines,
     listing_lines,
@@ -225,6 +229,33 @@ def topology(
             content["files"] = write_bars(found.bars_, folder)
         running.show(content, [*topology_lines(content), *files_lines(content["files"])])
         _require(content, require_template)
+
+
+@app.command(
+    short_help="Two analyses side by side.",
+    epilog=_examples("beside adn/result.nc postsubiculum/result.nc --out both"),
+)
+def beside(
+    first: Result,
+    second: Result,
+    out: Folder = Path("neuromanifold-beside"),
+    names: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="NAME NAME", help="Of the two; else their folders'.")
+    ] = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """The curvature of two analyses of circles along the task variable of both: two areas, sessions or animals.
+
+    Writes beside.nc and figures/*.png into the folder of --out.
+    """
+    with session(as_json=json, debug=debug) as running:
+        profiles = [nm.storage.read_netcdf(path, "profile") for path in (first, second)]
+        folder = writable_folder(out)
+        found = nm.compare.curvature(*profiles, names or (first.resolve().parent.name, second.resolve().parent.name))
+        content = {"first": str(first), "second": str(second), **beside_summary(found)}
+        content["files"] = write_beside(found, folder)
+        running.show(content, [*beside_lines(content), *files_lines(content["files"])])
 
 
 @app.command(short_help="What a file holds.", epilog=_examples("info session.mat", "info session.mat --json"))

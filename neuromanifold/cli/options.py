@@ -25,6 +25,7 @@ __all__ = [
     "Quiet",
     "Repeats",
     "Required",
+    "Result",
     "Seed",
     "Shuffles",
     "Smoothing",
@@ -61,6 +62,7 @@ def _workers(count: int | None) -> int | None:
 _WIDTH = typer.Option(metavar="SECONDS", callback=_seconds, help='Gaussian: a number, "auto" or "none".')
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A .nc, .npz, .mat, .h5, .csv or .tsv file.")]
+Result = Annotated[Path, typer.Argument(metavar="RESULT", help="A result.nc of analyze, made with --variable.")]
 Folder = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report and the numbers.")]
 Activity = Annotated[str | None, typer.Option(metavar="NAME", help="Which array is the activity (see info).")]
 BinSize = Annotated[float | None, typer.Option(metavar="SECONDS", help="Width of a bin; spike times need one.")]

@@ -19,6 +19,7 @@ __all__ = [
     "writable_folder",
     "write_analysis",
     "write_bars",
+    "write_beside",
     "write_comparison",
     "write_findings",
     "write_table",
@@ -98,6 +99,16 @@ def write_bars(bars: Any, folder: Path) -> dict[str, str]:
     numbers = folder / "bars.nc"
     nm.storage.write_netcdf(numbers, bars)
     return {"barcodes": str(path), "bars": str(numbers)}
+
+
+def write_beside(beside: Any, folder: Path) -> dict[str, str]:
+    """Two profiles side by side, as numbers and as figures; their paths by name."""
+    files = {"beside": folder / "beside.nc"}
+    nm.storage.write_netcdf(files["beside"], beside)
+    for name in _OF_BOTH:
+        axes = nm.report.figures.curvature_beside(beside, name.removeprefix("beside_"))
+        files[name] = _saved(axes.get_figure(), _figure_path(folder, name))
+    return {name: str(path) for name, path in files.items()}
 
 
 def write_table(table: Any, folder: Path, name: str) -> dict[str, str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # xarray takes a second to load, and help should not wait for
 __all__ = [
     "analysis_lines",
     "analysis_summary",
+    "beside_lines",
+    "beside_summary",
     "comparison_summary",
     "files_lines",
     "listing_lines",
@@ -97,8 +99,19 @@ def comparison_summary(comparison: Any) -> dict[str, Any]:
         for name in measures["measure"].to_numpy()
     }
     if beside is not None:
-        summary["beside"] = dict(_scalars(beside))
+        summary |= beside_summary(beside)
     return summary
+
+
+def beside_summary(beside: xr.Dataset) -> dict[str, Any]:
+    """How two curvature profiles correlate."""
+    return {"beside": dict(_scalars(beside))}
+
+
+def beside_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """The correlations of two profiles, a line each."""
+    for name, scalar in summary.get("beside", {}).items():
+        yield f"  {scalar.get('long_name', name)}: {number(scalar['value'])}"
 
 
 def _comparison_lines(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -107,8 +120,7 @@ def _comparison_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     for name, measure in summary["measures"].items():
         value, low, high, p = (number(measure[key]) for key in ("value", "lower", "upper", "p_value"))
         yield f"  {name} of recording and network: {value} [{low}, {high}], p = {p}"
-    for name, scalar in summary.get("beside", {}).items():
-        yield f"  {scalar.get('long_name', name)}: {number(scalar['value'])}"
+    yield from beside_lines(summary)
 
 
 def analysis_lines(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -45,8 +45,10 @@ def curvature(A: xr.Dataset, B: xr.Dataset, names: tuple[str, str] = ("A", "B"))
     Raises
     ------
     InputError
-        If a profile is not of a circle in task coordinates, or the grids differ.
+        If a profile is not of a circle in task coordinates, the grids differ, or the names do not.
     """
+    if names[0] == names[1]:
+        raise InputError(f"the two profiles are both called {names[0]!r}: give them two names")
     for profile, name in zip((A, B), names, strict=True):
         _check(profile, name)
     angle = A["angle_0"].to_numpy()
