@@ -9,11 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from neuromanifold import manifolds
 from neuromanifold.distributions import ProductVonMises, VonMisesFisher
+from neuromanifold.featuremaps.kernel_learning import (
+    AmariWuClassifier,
+    RecursiveFeatureMachine,
+    SelfSupervisedKernel,
+)
 from neuromanifold.manifolds import Euclidean, Manifold, Sphere, Torus
+from neuromanifold.models import TopologicalVAE
+from neuromanifold.topology import Topology
 
 # Every exported template, and members of the families in other dimensions.
 TEMPLATES: tuple[Manifold, ...] = (
@@ -295,4 +303,14 @@ DISTRIBUTIONS: tuple[tuple[Manifold, type[VonMisesFisher] | type[ProductVonMises
     (Sphere(4), VonMisesFisher, 1),
     (Torus(2), ProductVonMises, 2),
     (Torus(3), ProductVonMises, 3),
+)
+
+
+# Every estimator, at settings small enough for scikit-learn's checks.
+ESTIMATORS: tuple[BaseEstimator, ...] = (
+    Topology(n_shuffles=19, n_landmarks=15, n_landmarks_2=10, random_state=0),
+    TopologicalVAE(n_init=1, max_epochs=1, device="cpu", random_state=0),
+    AmariWuClassifier(),
+    RecursiveFeatureMachine(),
+    SelfSupervisedKernel(),
 )

@@ -8,7 +8,6 @@ import torch
 from numeric import close, normal
 from sklearn.datasets import make_moons
 from sklearn.svm import SVC
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import Tensor
 
 from neuromanifold._errors import InputError
@@ -22,11 +21,6 @@ from neuromanifold.featuremaps.kernel_learning import (
 from neuromanifold.featuremaps.kernels import RBF, ArcCosine, Polynomial, SmoothLaplace, as_kernel
 
 BASES = [RBF(0.8), Polynomial(2, 1.0), ArcCosine(2)]
-
-
-@parametrize_with_checks([AmariWuClassifier(), RecursiveFeatureMachine(), SelfSupervisedKernel()])
-def test_contract(estimator, check) -> None:
-    check(estimator)
 
 
 def moons(n: int = 80) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,6 @@ from joblib import parallel_config
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import neuromanifold as nm
 from neuromanifold._errors import InputError, NotEnoughDataError
@@ -771,26 +770,6 @@ def test_clone_keeps_settings_and_drops_the_fit(fitted):
     copy = clone(fitted[0])
     assert copy.get_params() == fitted[0].get_params()
     assert not hasattr(copy, "template_")
-
-
-# scikit-learn sets n_components=1 where it finds the parameter, and one component traces no loop.
-ONE_COMPONENT = dict.fromkeys(
-    (
-        "check_dont_overwrite_parameters",
-        "check_methods_sample_order_invariance",
-        "check_methods_subset_invariance",
-        "check_fit2d_predict1d",
-    ),
-    "n_components=1 is refused",
-)
-
-
-@parametrize_with_checks(
-    [Topology(n_shuffles=19, n_landmarks=15, n_landmarks_2=10, random_state=0)],
-    expected_failed_checks=lambda _: ONE_COMPONENT,
-)
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
 
 
 # -- slow: full settings, and real recordings ----------------------------------------------------------------------

@@ -14,7 +14,8 @@ from neuromanifold.models.likelihoods import LIKELIHOODS
 
 __all__ = ["check_counts", "check_data", "check_label_settings", "check_settings"]
 
-MIN_SAMPLES = 50
+# With labels: of fewer not even an ellipse and its noise are determined. Without: coordinates must be found as well.
+MIN_SAMPLES, MIN_UNLABELLED = 8, 50
 # The pmf is tabulated up to the largest count.
 LARGEST_COUNT = 100_000
 
@@ -64,16 +65,20 @@ def check_counts(activity: FloatArray, likelihood: str) -> None:
         )
 
 
-def check_data(activity: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:
-    """Raise where activity (n, d) cannot carry the template, or groups do not fit it."""
+def check_data(activity: FloatArray, labels: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:
+    """Raise where activity (n, d) with labels (n, k) cannot carry the template, or groups do not fit it."""
     n, d = activity.shape
     if d < template.dim + 1:
         raise NotEnoughDataError(
             f"n_features={d}: a {template.dim}-dimensional manifold needs at least {template.dim + 1} units; record "
             "more units or take a template of lower dimension"
         )
-    if n < MIN_SAMPLES:
-        raise NotEnoughDataError(f"n_samples={n} is too few to fit a manifold: at least {MIN_SAMPLES} are needed")
+    least = MIN_SAMPLES if np.isfinite(labels).all(1).any() else MIN_UNLABELLED
+    if n < least:
+        raise NotEnoughDataError(
+            f"n_samples={n} is too few to fit a manifold: at least {least} are needed ({MIN_SAMPLES} with labels, "
+            f"{MIN_UNLABELLED} without)"
+        )
     constant = np.flatnonzero(np.ptp(activity, axis=0) == 0)
     if len(constant):
         raise InputError(

@@ -94,7 +94,8 @@ def refined(
     scores: list[tuple[int, float]] = []
     best: tuple[Tensor, Fit, int] | None = None
     regression, misses = start, 0
-    for size in band_limits(basis)[COARSE - 1 :]:
+    levels = band_limits(basis)
+    for size in levels[min(COARSE, len(levels)) - 1 :]:
         max_steps = MAX_STEPS if _level(basis, size) <= USUAL_LEVEL else MAX_FINE_STEPS
         fit = expectation_maximisation(train, basis, regression, size, beta=beta, max_steps=max_steps)
         regression = fit.regression

@@ -179,7 +179,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         check_label_settings(self.label_tolerance, self.offsets, self.likelihood)
         activity = self._validated(X, reset=True)
         labels = check_labels(y, len(activity), template)
-        check_data(activity, template, groups)
+        check_data(activity, labels, template, groups)
         offset_groups = OffsetGroups.of(self.offsets, groups, len(activity), template)
         self.template_ = template
         self._device = resolve_device(self.device)
@@ -297,7 +297,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             ) from error
         if LIKELIHOODS[self.likelihood].of_counts:
             check_counts(activity, self.likelihood)
-        return activity
+        # A tensor cannot share the memory of an array that must not be written to, such as a read-only memory map.
+        return np.require(activity, requirements="W")
 
     def _input(self, X: ArrayLike) -> Tensor:
         check_is_fitted(self)

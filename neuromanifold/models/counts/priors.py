@@ -83,9 +83,11 @@ def best_prior(problem: CountProblem, sizes: Sequence[int]) -> CountRegression:
             if finer.log_evidence < best.log_evidence + GAIN:
                 break
             best, index = finer, index + 1
-        best = best_family(problem, best)
-        if (best.prior.family, best.prior.rate) == family:
-            return best
+        again = best_family(problem, best)
+        # Of two families about as good each may look better from the other's fit: that could go on for ever.
+        if (again.prior.family, again.prior.rate) == family or again.log_evidence <= best.log_evidence:
+            return again
+        best = again
 
 
 def best_family(problem: CountProblem, start: CountRegression) -> CountRegression:

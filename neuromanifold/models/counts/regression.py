@@ -34,6 +34,8 @@ EVIDENCE_TOLERANCE = 0.3
 # The largest standard deviation of a log mean over the template that a prior has (nats): one that grew without bound
 # would follow a unit that is silent on a part of the template to -infinity.
 MAX_DEVIATION = 10.0
+# Share of the weights that the data determine below which it is rounding error: counts without signal have shrunk all.
+LEAST_DETERMINED = 1e-9
 # Counts added to each unit's total for its first constant: a unit without counts has a finite log mean.
 PSEUDOCOUNT = 0.5
 
@@ -170,5 +172,7 @@ def precision_of(prior: Prior, eigenvalues: Tensor) -> Tensor:
 def _next_scale(weight: Tensor, root: Tensor, precision: Tensor, scale: float, largest: float) -> float:
     """``tau = sum rho C^2 / gamma``, gamma the number of weights that the data determine, up to the largest."""
     variance = torch.cholesky_inverse(root).diagonal(dim1=-2, dim2=-1).mT
-    determined = (1 - precision[:, None] * variance)[1:].sum()
-    return min(scale * float((precision[:, None] * weight.square()).sum() / determined), largest)
+    determined = float((1 - precision[:, None] * variance)[1:].sum())
+    if determined < LEAST_DETERMINED * weight[1:].numel():
+        return scale
+    return min(scale * float((precision[:, None] * weight.square()).sum()) / determined, largest)
