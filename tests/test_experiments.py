@@ -280,7 +280,7 @@ def digits_findings(tmp_path_factory) -> Findings:
 def test_digits_from_end_to_end(digits_findings):
     value = digits_findings.table["value"]
     assert value["accuracy on held-out images"] > 0.8
-    assert value["log volume: the same, trained less initial"] > 0
+    assert value["log volume: height at changes of the prediction, trained less initial"] > 0
     assert value["ambiguous less clean digits: the same, trained less initial"] > 0
     lines = digits_findings.groups["lines"]
     ends = lines["true_class"]
@@ -313,12 +313,34 @@ def test_unknown_experiment_lists_the_known():
     assert all(name in result.stderr for name in EXPERIMENTS)
 
 
-def test_published_network_needs_its_weights_and_its_images(tmp_path):
-    with pytest.raises(InputError, match="--weights"):
+def images_of_three_classes(path: Path) -> Path:
+    pixels = rng().integers(0, 256, (60, 4, 4, 3), np.uint8)
+    np.savez(path, images=pixels, labels=np.arange(60) % 3)
+    return path
+
+
+def test_networks_on_natural_images_say_what_they_need(tmp_path):
+    data = images_of_three_classes(tmp_path / "few.npz")
+    with pytest.raises(InputError, match="--data"):
         cifar.run(Options())
-    np.savez(tmp_path / "grey.npz", images=np.zeros((8, 4, 4), np.uint8), labels=np.arange(8) % 2)
     with pytest.raises(InputError, match="32, 32"):
-        cifar.run(Options(data=tmp_path / "grey.npz", weights=tmp_path / "none.th"))
+        cifar.run(Options(data=data, weights=tmp_path / "none.th"))
+    with pytest.raises(InputError, match=r"'resnet19'; there are resnet18, .*resnet152-relu"):
+        cifar.run(Options(data=data, network="resnet19"))
+
+
+def test_residual_network_is_trained_and_examined_by_block(tmp_path):
+    options = Options(data=images_of_three_classes(tmp_path / "few.npz"), network="resnet18-relu", epochs=2)
+    findings = cifar.run(options, n_lines=2, width=2)
+    assert findings.settings["activation"] == "relu"
+    assert findings.groups["lines"]["stage"].to_numpy().tolist() == ["initial", "epoch 1", "trained"]
+    assert findings.groups["blocks"]["block"].to_numpy().tolist() == ["pool1", "pool2", "pool3"]
+    assert np.isfinite(findings.groups["blocks"]["log_volume"]).all()
+    wrong = findings.groups["wrong"]
+    truth, seen = wrong["corner_class"].to_numpy(), wrong["predicted"].to_numpy()[wrong["weight"].argmax("node")]
+    assert truth.tolist() == [truth[0], truth[0], seen[0]]
+    assert seen.tolist() == [truth[2], truth[0], truth[2]]
+    assert {"lines", "blocks", "wrongly_predicted", "spectrum"} <= write_findings(findings, tmp_path).keys()
 
 
 @pytest.mark.slow

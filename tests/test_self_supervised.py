@@ -86,7 +86,7 @@ def test_small_run_is_written_whole_and_its_network_kept(tmp_path):
         lines = findings.groups[f"lines_{name.replace(' ', '_')}"]
         assert lines["stage"].to_numpy().tolist() == ["initial", "epoch 1", "trained"]
         assert np.isfinite(lines["log_volume"]).all()
-        assert f"log volume, {name}: the same, trained less initial" in findings.table.index
+        assert f"log volume, {name}: height at changes of the prediction, trained less initial" in findings.table.index
     files = write_findings(findings, tmp_path / "out")
     assert {f"lines_{name.replace(' ', '_')}" for name in method.metrics} <= files.keys()
     assert len(list((tmp_path / "kept").iterdir())) == 1
@@ -96,4 +96,4 @@ def test_small_run_is_written_whole_and_its_network_kept(tmp_path):
 def test_classes_never_told_are_learned_and_volumes_rise_between_them(tmp_path):
     value = barlow.run(Options(n_seeds=1)).table["value"]
     assert value["accuracy of the linear readout on held-out images, trained"] > 0.95
-    assert value["log volume, features: the same, trained less initial"] > 0
+    assert value["log volume, features: height at changes of the prediction, trained less initial"] > 0

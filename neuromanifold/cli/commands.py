@@ -306,6 +306,8 @@ def _accepted(run: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
         "featuremaps xor --out xor",
         "featuremaps mnist --data MNIST/raw --out mnist --seeds 3",
         "featuremaps cifar --data cifar-10-batches-bin --weights resnet20.th",
+        "featuremaps cifar --data cifar-10-batches-bin --network resnet34 --full --device cuda",
+        "featuremaps barlow --out barlow",
     ),
 )
 def featuremaps(
@@ -315,6 +317,11 @@ def featuremaps(
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Published weights of a small CIFAR ResNet (for cifar).")
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Network to train: resnet18 to resnet152-relu (for cifar)."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="How long it is trained (for cifar).")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many networks, each of its own seed.")] = None,
     seed: Seed = 0,
     full: Annotated[
@@ -339,10 +346,15 @@ def featuremaps(
     with session(as_json=json, quiet=quiet, debug=debug) as running:
         running.tell(f"{name}: {EXPERIMENTS[name]}")
         folder = writable_folder(out or Path(f"featuremaps-{name}"), data)
-        settings = {"n_seeds": seeds, "seed": seed, "full": full, "device": device.value, "verbose": running.watched}
-        options = importlib.import_module("neuromanifold.experiments.findings").Options(
-            data, weights, checkpoints, **settings
-        )
+        settings: dict[str, Any] = {
+            "n_seeds": seeds,
+            "seed": seed,
+            "full": full,
+            "device": device.value,
+            "verbose": running.watched,
+        }
+        settings |= {"network": network, "epochs": epochs, "weights": weights, "checkpoints": checkpoints}
+        options = importlib.import_module("neuromanifold.experiments.findings").Options(data, **settings)
         findings = importlib.import_module(f"neuromanifold.experiments.{name}").run(options)
         files = write_findings(findings, folder)
         content = {"experiment": name, "statements": findings.table.to_dict("index"), "files": files}

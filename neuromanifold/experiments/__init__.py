@@ -13,7 +13,7 @@ EXPERIMENTS = {
     "xor": "four points, [2, n, 2]: volume and curvature of the hidden layer during training",
     "sinusoid": "a sinusoidal boundary, [2, n, n, 2]: the same for both hidden layers",
     "mnist": "digits, one hidden layer of 2,000: lines, hulls, spectra and ambiguous digits",
-    "cifar": "a published residual network on CIFAR-10: lines and hulls between images",
+    "cifar": "a residual network on CIFAR-10, published or trained: lines, hulls and blocks",
     "barlow": "Barlow Twins, learned without classes: lines and hulls, with a linear readout",
     "simclr": "SimCLR, likewise: volumes flat and on the sphere of its embeddings",
 }

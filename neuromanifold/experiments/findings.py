@@ -26,6 +26,10 @@ class Options:
         Images (:func:`neuromanifold.data.images.load`); by default scikit-learn's digits.
     weights : Path, optional
         Published weights of a small CIFAR ResNet, where the experiment examines one.
+    network : str, optional
+        Name of the network that an experiment on natural images trains instead.
+    epochs : int, optional
+        How long, in place of what the recipe says.
     checkpoints : Path, optional
         Folder where trained networks are kept and found again.
     n_seeds : int, optional
@@ -40,6 +44,8 @@ class Options:
 
     data: Path | None = None
     weights: Path | None = None
+    network: str | None = None
+    epochs: int | None = None
     checkpoints: Path | None = None
     n_seeds: int | None = None
     seed: int = 0

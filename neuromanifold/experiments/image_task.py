@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from neuromanifold._typing import IntArray
 from neuromanifold.data import images
 from neuromanifold.experiments.findings import Options
 from neuromanifold.experiments.slices import Examined, along_lines, draw_pairs, on_plane
@@ -19,6 +20,7 @@ __all__ = ["ImageTask", "accuracy", "lines_between", "load_task", "planes_betwee
 
 TRAIN_SHARE = 0.75
 KINDS = ("different", "same")
+N_SOUGHT = 500  # samples among which a wrongly predicted one is looked for
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,21 @@ def accuracy(scores: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> float:
 
 
 def lines_between(
-    stages: Mapping[str, Examined], x: Tensor, y: Tensor, n_lines: int, seed: int, verbose: bool = False
+    stages: Mapping[str, Examined],
+    x: Tensor,
+    y: Tensor,
+    n_lines: int,
+    seed: int,
+    verbose: bool = False,
+    *,
+    kinds: Sequence[str] = KINDS,
 ) -> xr.Dataset:
     """Profiles (stage, kind, line, position) along lines between samples of different and of the same class.
 
     Every stage sees the same lines.
     """
     rng = np.random.default_rng(seed)
-    pairs = {kind: draw_pairs(y.numpy(), n_lines, kind == "same", rng) for kind in KINDS}
+    pairs = {kind: draw_pairs(y.numpy(), n_lines, kind == "same", rng) for kind in kinds}
     each = [
         xr.concat(
             [along_lines(network, x[rows], label=f"{stage}, {kind}", verbose=verbose) for kind, rows in pairs.items()],
@@ -75,15 +84,19 @@ def lines_between(
         )
         for stage, network in stages.items()
     ]
-    data = xr.concat(each, "stage").assign_coords(stage=list(stages), kind=list(KINDS))
-    ends = xr.DataArray([y[pairs[kind]].numpy() for kind in KINDS], dims=("kind", "line", "end"))
+    data = xr.concat(each, "stage").assign_coords(stage=list(stages), kind=list(kinds))
+    ends = xr.DataArray([y[pairs[kind]].numpy() for kind in kinds], dims=("kind", "line", "end"))
     return data.assign(true_class=ends.assign_attrs(long_name="class of the ends", kind="categorical"))
 
 
 def planes_between(
     network: Examined, x: Tensor, y: Tensor, seed: int, *, n_side: int, n_affine: int
 ) -> dict[str, xr.Dataset]:
-    """Fields over the triangle between samples of three classes, the plane about it, and a triangle of one class."""
+    """Fields over the triangle between samples of three classes, the plane about it, and a triangle of one class.
+
+    Where a sample is predicted wrongly, the triangle ``wrong`` lies between it and two that are not: one of its own
+    class, one of the class predicted.
+    """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(y))
     shown = rng.permutation(np.unique(y))[:3]
@@ -97,7 +110,24 @@ def planes_between(
         "control": on_plane(network, control, convex.to(x), full=True),
     }
     corners = {"triangle": three, "affine": three, "control": one}
+    about = _about_wrong(network, x, y, order)
+    if about is not None:
+        found["wrong"] = on_plane(network, Plane.through(*x[about]), convex.to(x), full=False)
+        corners["wrong"] = about
     return {name: data.assign(corner_class=("corner", y[corners[name]].numpy())) for name, data in found.items()}
+
+
+@torch.no_grad()
+def _about_wrong(network: Examined, x: Tensor, y: Tensor, order: IntArray) -> IntArray | None:
+    """Rows of a wrongly predicted sample, of a right one of its class, and of a right one of the class predicted."""
+    few = order[:N_SOUGHT]
+    predicted, truth = network.scores(x[few]).argmax(1).numpy(), y[few].numpy()
+    right = predicted == truth
+    for row in np.flatnonzero(~right):
+        others = [few[right & (truth == c)] for c in (truth[row], predicted[row])]
+        if all(len(rows) for rows in others):
+            return np.array([few[row], others[0][0], others[1][0]])
+    return None
 
 
 def spectra(networks: Mapping[str, Examined], x: Tensor) -> xr.Dataset:

@@ -17,7 +17,7 @@ from neuromanifold._typing import BoolArray, FloatArray
 from neuromanifold.experiments import claim
 from neuromanifold.experiments.findings import Statement
 
-__all__ = ["inside_statements", "line_statements", "with_relative"]
+__all__ = ["gain_statement", "inside_statements", "line_statements", "with_relative"]
 
 SHARE = 0.8
 
@@ -61,17 +61,24 @@ def inside_statements(
         yield Statement(what, float(share.mean()), *claim.bootstrap_interval(share, rng), target=target)
 
 
+def gain_statement(lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str) -> Statement:
+    """How much higher training made log volume at changes of the prediction above the ends (nats)."""
+    changed = _changes(lines)
+    before, after = (claim.contrast(_values(lines, variable, "different", s), changed) for s in ("initial", "trained"))
+    gain = after - before
+    p = claim.sign_flip_p(gain[np.isfinite(gain)], rng)
+    return _mean(f"{name}: height at changes of the prediction, trained less initial", gain, rng)._replace(p=p)
+
+
 def _height_statements(
     lines: xr.Dataset, rng: np.random.Generator, variable: str, name: str, target: str
 ) -> Iterator[Statement]:
     """Heights of log volume at changes of the prediction above the ends (nats), and of the middle above them."""
     changed = _changes(lines)
-    height = {s: claim.contrast(_values(lines, variable, "different", s), changed) for s in ("initial", "trained")}
-    for stage, values in height.items():
+    for stage in ("initial", "trained"):
+        values = claim.contrast(_values(lines, variable, "different", stage), changed)
         yield _mean(f"{name}: height at changes of the prediction, {stage}", values, rng)
-    gain = height["trained"] - height["initial"]
-    p = claim.sign_flip_p(gain[np.isfinite(gain)], rng)
-    yield _mean(f"{name}: the same, trained less initial", gain, rng)._replace(p=p, target=target)
+    yield gain_statement(lines, rng, variable, name)._replace(target=target)
     halfway = {kind: claim.middle(_values(lines, variable, kind, "trained")) for kind in ("different", "same")}
     p = claim.label_p(halfway["different"], halfway["same"], rng)
     for kind, values in halfway.items():

@@ -6,7 +6,7 @@ channels and learns with Adam in minutes of a processor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -42,6 +42,10 @@ class Residual:
         last = self.settings.max_epochs
         early = max(1, last // 5)
         return {"initial": 0, **({f"epoch {early}": early} if early < last else {}), "trained": last}
+
+    def described(self) -> dict[str, Any]:
+        """Size and training on one level."""
+        return {"depth": self.depth, "width": self.width, "activation": self.activation, **asdict(self.settings)}
 
     def recipe(self, task: ImageTask, n_outputs: int, **description: Any) -> Recipe:
         """Of a network of standardised images; ``description`` says how its loss is made."""

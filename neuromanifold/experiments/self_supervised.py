@@ -9,7 +9,7 @@ where the claim is tested.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -112,8 +112,7 @@ def run_method(
     statements = [_right(stage, [accuracy(readouts[s][stage], x, y) for s in seeds]) for stage in residual.stages]
     for name, metric in method.metrics.items():
         statements += line_statements(lines[name], rng, "log_volume", f"log volume, {name}", rises=metric.rises)
-    settings = {"data": task.source, "depth": residual.depth, "width": residual.width, **asdict(residual.settings)}
-    return Findings(method.name, groups, table(statements), settings)
+    return Findings(method.name, groups, table(statements), {"data": task.source, **residual.described()})
 
 
 def _right(stage: str, shares: list[float]) -> Statement:

@@ -4,7 +4,17 @@ from neuromanifold.networks.activations import ACTIVATIONS, activation
 from neuromanifold.networks.mlp import MLP
 from neuromanifold.networks.pixels import Pixels
 from neuromanifold.networks.recurrent import Recurrent
-from neuromanifold.networks.resnet import ResNet
+from neuromanifold.networks.resnet import BLOCKS, ResNet
 from neuromanifold.networks.small_resnet import SmallResNet, load_small_resnet
 
-__all__ = ["ACTIVATIONS", "MLP", "Pixels", "Recurrent", "ResNet", "SmallResNet", "activation", "load_small_resnet"]
+__all__ = [
+    "ACTIVATIONS",
+    "BLOCKS",
+    "MLP",
+    "Pixels",
+    "Recurrent",
+    "ResNet",
+    "SmallResNet",
+    "activation",
+    "load_small_resnet",
+]
