@@ -8,6 +8,7 @@ where the claim is tested.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -41,7 +42,7 @@ Views = tuple[Sequence[Step], Sequence[Step]]
 # Digits, in one channel, mean something else when flipped or inverted.
 DIGIT_VIEWS: Views = ((ResizedCrop(0.5), ColourJitter(0.4, 0.4, 0.0, 0.0), Blur(0.5, (0.1, 1.0))),) * 2
 FULL = Residual(34, 64, TrainingSettings(1000, 1024, 0.01, patience=None, optimizer="sgd", weight_decay=1e-4))
-REDUCED_STEPS, REDUCED_BATCH = 1000, 128
+REDUCED_BATCH, LEAST_STEPS, MOST_STEPS, REDUCED_PIXELS = 128, 250, 1000, 200_000
 N_LINES = 20
 
 
@@ -84,7 +85,7 @@ def run_method(
 ) -> Findings:
     """Train the networks, and measure volumes along lines between held-out images in every metric."""
     task = load_task(options)
-    residual = residual or (FULL if options.full else _reduced(len(task.y_train)))
+    residual = residual or (FULL if options.full else _reduced(task))
     seeds = options.seeds(2)
     networks = {seed: _networks(method, residual, task, seed, options) for seed in seeds}
     readouts = {seed: {stage: _readout(one, task) for stage, one in networks[seed].items()} for seed in seeds}
@@ -120,9 +121,11 @@ def _right(stage: str, shares: list[float]) -> Statement:
     return Statement(what, float(np.mean(shares)), min(shares), max(shares))
 
 
-def _reduced(n_images: int) -> Residual:
-    """So many epochs that the number of steps is about the same for all data."""
-    epochs = max(2, REDUCED_STEPS * REDUCED_BATCH // n_images)
+def _reduced(task: ImageTask) -> Residual:
+    """So many epochs that training takes a minute or a few of a processor: fewer steps for larger images."""
+    n_images, n_pixels = len(task.y_train), math.prod(task.shape[1:])
+    steps = min(max(REDUCED_PIXELS // n_pixels, LEAST_STEPS), MOST_STEPS)
+    epochs = max(2, steps * REDUCED_BATCH // n_images)
     return Residual(18, 16, TrainingSettings(epochs, REDUCED_BATCH, 1e-3, patience=None, weight_decay=1e-4))
 
 
