@@ -26,6 +26,7 @@ from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import curvature_profile
 from neuromanifold.statistics import (
     best_rotation,
+    compare_conditions,
     compare_templates,
     curvature_against,
     held_out_points,
@@ -35,6 +36,7 @@ from neuromanifold.statistics import (
     scalars,
     summary,
 )
+from neuromanifold.statistics import sensitivity as preparation_sensitivity
 from neuromanifold.topology import Topology
 
 __all__ = ["analyze", "analyze_many", "find_template"]
@@ -56,6 +58,8 @@ def analyze(
     n_shuffles: int = 100,
     n_bootstrap: int = 50,
     template_vote: bool = True,
+    condition: str | None = None,
+    sensitivity: bool = False,
     device: str = "auto",
     n_jobs: int | None = None,
     verbose: bool = False,
@@ -80,14 +84,21 @@ def analyze(
     template_vote : bool
         Where topology is undecided, compare templates by held-out likelihood (a minute or two): a vote beside the
         verdict, which stays undecided.
+    condition : str, optional
+        Categorical task variable of two values between which curvature is compared.
+    sensitivity : bool
+        Fit again under other preparations and on subsets of the units (about a minute); needs a ``variable`` that gives
+        the coordinates.
     device, n_jobs, verbose, random_state
         Of the model; parallel shuffles; progress bars; seed.
     """
     checked = check(recording)
     names = [variable] if isinstance(variable, str) else list(variable or [])
-    _check_variables(checked, names)
+    _check_variables(checked, names if condition is None else [*names, condition])
+    if sensitivity and not names:
+        raise InputError("sensitivity compares profiles along a variable: give the one that is the coordinate")
     # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
-    seeds = spawn_seeds(random_state, 5)
+    seeds = spawn_seeds(random_state, 7)
     smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
     topology_smoothing = _resolved(topology_smoothing, checked, TOPOLOGY_SMOOTHING)
     topology = find_template(
@@ -114,6 +125,12 @@ def analyze(
     if chosen is not None:
         settings["template"] = resolve(chosen).name
         _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])
+        if condition is not None:
+            analysis.details["conditions"] = _conditions(analysis, names, condition, seeds[5])
+        if sensitivity:
+            analysis.details["sensitivity"] = preparation_sensitivity(
+                checked, names, resolve(chosen), n_jobs=n_jobs, verbose=verbose, random_state=seeds[6]
+            )
     elif template_vote and topology.template_ == "undecided":
         vote = compare_templates(prepared, n_jobs=n_jobs, verbose=verbose, random_state=seeds[4])
         analysis.details["templates"] = vote
@@ -182,6 +199,16 @@ def _fit(
         _name_units(part, prepared["activity"].attrs["units"])
     if names:
         _compare(analysis, arrays, labels, angles)
+
+
+def _conditions(analysis: Analysis, names: list[str], condition: str, seed: int) -> xr.Dataset:
+    """Curvature in two conditions, at the coordinates of the fit."""
+    assert analysis.model is not None
+    arrays = to_arrays(analysis.prepared, names or None)
+    labels = _labels(analysis.prepared, arrays, names, analysis.model.template_)
+    found = compare_conditions(analysis.model, analysis.prepared, condition, labels, random_state=seed)
+    _name_units(found, analysis.prepared["activity"].attrs["units"])
+    return found
 
 
 def _labels(prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Manifold) -> FloatArray | None:

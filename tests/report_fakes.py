@@ -257,6 +257,24 @@ def beside() -> xr.Dataset:
     )
 
 
+def conditions() -> xr.Dataset:
+    """A bend that moves between two conditions."""
+    angle = np.linspace(0, TAU, 120, endpoint=False)
+    norm = 1 + 0.3 * np.stack([np.cos(3 * angle), np.cos(3 * angle + 0.3)])
+    difference = norm[1] - norm[0]
+    return xr.Dataset(
+        {
+            "mean_curvature_norm": (("condition", "point"), norm, {"units": "1 / SD"}),
+            "difference": ("point", difference),
+            "difference_lower": ("point", difference - 0.1),
+            "difference_upper": ("point", difference + 0.1),
+            "p_value": 0.01,
+        },
+        coords={"condition": ["left", "right"], "angle_0": ("point", angle)},
+        attrs={"level": 0.9},
+    )
+
+
 def analysis(template: str = "circle", names: list[str] | None = None) -> FakeAnalysis:
     """A decided analysis, or one that could not tell."""
     rec = recording(names=names)

@@ -10,6 +10,7 @@ import xarray as xr
 
 import neuromanifold as nm
 from neuromanifold._errors import InputError
+from neuromanifold.benchmarks.statistics import trials
 from neuromanifold.data.inference import InferenceWarning
 from neuromanifold.profile import immersion_profile
 from neuromanifold.report.document import format_number
@@ -99,6 +100,26 @@ def test_statistics_of_an_analysis(recording, analysis) -> None:
     np.testing.assert_allclose(analysis.against["p_bin"].sel(head_direction=variation["bin"]), variation["p_bin"])
     assert analysis.details["explained"]["alone"].sel(predictor="head_direction") > 0.95
     assert "1 / SD" in variation["mean_curvature_norm"].attrs["units"]
+
+
+def test_conditions_and_preparations_when_asked(tmp_path) -> None:
+    """An ellipse in every other trial, a circle else; the whole line tells the difference."""
+    rec, angle = trials(1.3, 0)
+    heading = xr.DataArray(angle, dims="time", attrs={"kind": "circular", "units": "rad", "period": 2 * np.pi})
+    rec = rec.assign(heading=heading)
+    asked = {"condition": "side", "sensitivity": True, "template": "circle", **FAST}
+    found = nm.analyze(rec, variable="heading", **asked)
+    assert float(found.details["conditions"]["p_value"]) <= 0.05
+    assert float(found.details["sensitivity"]["agreement"][0]) == pytest.approx(1)
+    assert "conditions" in found.figures()
+    found.to_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "Curvature differs between a and b" in page
+    assert "Prepared otherwise" in page
+    with pytest.raises(InputError, match="sensitivity"):
+        nm.analyze(rec, sensitivity=True)
+    with pytest.raises(InputError, match="speed"):
+        nm.analyze(rec, condition="speed")
 
 
 def test_an_undecided_verdict_is_put_to_the_vote_and_stays(monkeypatch, tmp_path) -> None:

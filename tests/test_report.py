@@ -56,7 +56,8 @@ def all_figures() -> dict[str, Figure]:
         axes[f"profile {template}"] = figures.curvature_profile(profile)
         axes[f"scalar {template}"] = figures.curvature_profile(profile, "scalar_curvature")
         axes[f"manifold {template}"] = figures.manifold(views.manifold_view(prepared["activity"], profile))
-    return {name: ax.get_figure() for name, ax in axes.items()}
+    whole = {"conditions": figures.curvature_in_conditions(fakes.conditions())}
+    return {name: ax.get_figure() for name, ax in axes.items()} | whole
 
 
 FIGURES = all_figures()

@@ -134,6 +134,12 @@ def analyze(
     smoothing: Smoothing = "auto",
     topology_smoothing: Smoothing = "auto",
     shuffles: Shuffles = 100,
+    condition: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Categorical variable: compare curvature in its two values.")
+    ] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Fit again under other preparations and on subsets of units.")
+    ] = False,
     compare_network: Annotated[
         bool, typer.Option("--compare-network", help="Put a network trained on the variable, a heading, beside it.")
     ] = False,
@@ -162,6 +168,8 @@ def analyze(
             "smoothing": seconds(smoothing),
             "topology_smoothing": seconds(topology_smoothing),
             "n_shuffles": shuffles,
+            "condition": condition,
+            "sensitivity": sensitivity,
             "device": device.value,
             "n_jobs": jobs,
             "random_state": seed,

@@ -32,6 +32,7 @@ _OF_ONE = (
     "mean_curvature_norm",
     "scalar_curvature",
     "curvature_against_variable",
+    "conditions",
     "latent_against_variable",
     "latent_0_against_variable",
     "latent_1_against_variable",

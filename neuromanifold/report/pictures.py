@@ -63,6 +63,7 @@ def pictures(analysis: AnalysisLike, variable: str | None = None) -> tuple[Pictu
     parts: list[Callable[[AnalysisLike, str | None], Iterator[Picture]]] = [
         _curvature,
         _against,
+        _conditions,
         _latent,
         _manifold,
         _barcodes,
@@ -139,6 +140,20 @@ def _against(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
         )
         + (" Marked bins depart from the mean over bins beyond noise." if "p_bin" in against else ""),
         f"Curve of curvature against {name}, between {low} and {high}, with quartiles and occupancy.",
+    )
+
+
+def _conditions(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
+    conditions = analysis.details.get("conditions")
+    if conditions is None or "angle_1" in conditions.coords:
+        return
+    first, second = conditions["condition"].to_numpy()
+    yield Picture(
+        "conditions",
+        figures.curvature_in_conditions(conditions),
+        f"Mean curvature in {first} and in {second}, each fitted at the same coordinates; below, {second} less {first} "
+        f"with its band. p = {format_number(conditions['p_value'])} against blocks whose condition was shuffled.",
+        f"Two curves over the latent angle, {first} and {second}, and their difference.",
     )
 
 

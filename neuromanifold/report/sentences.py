@@ -26,6 +26,10 @@ def sentences(details: Mapping[str, xr.Dataset]) -> Iterator[str]:
         yield _variation(details["variation"])
     if "controls" in details:
         yield from _controls(details["controls"])
+    if "conditions" in details:
+        yield _conditions(details["conditions"])
+    if "sensitivity" in details:
+        yield _sensitivity(details["sensitivity"])
     if "templates" in details:
         yield f"{details['templates'].attrs['vote']} This is a vote beside topology, not the verdict."
 
@@ -40,6 +44,26 @@ def _variation(variation: xr.Dataset) -> str:
     if variation["p_noise"].item() <= ALPHA:
         return f"Curvature varies over the manifold, but {name} does not tell where (p = {p})."
     return f"Curvature is not shown to vary along {name} beyond noise (p = {p})."
+
+
+def _conditions(conditions: xr.Dataset) -> str:
+    first, second = conditions["condition"].to_numpy()
+    p = conditions["p_value"].item()
+    apart = (conditions["difference_lower"] > 0) | (conditions["difference_upper"] < 0)
+    return (
+        f"Curvature {'differs' if p <= ALPHA else 'is not shown to differ'} between {first} and {second} "
+        f"(p = {format_number(p)}); the band of the difference leaves zero out at {100 * float(apart.mean()):.0f} % of "
+        "the points."
+    )
+
+
+def _sensitivity(sensitivity: xr.Dataset) -> str:
+    agreement, most = sensitivity["agreement"], sensitivity["subset_rank_correlation"][-1]
+    worst = agreement["preparation"].to_numpy()[agreement.to_numpy().argmin()]
+    return (
+        f"Prepared otherwise, the dimensionless profile has a rank correlation of {format_number(agreement.min())} or "
+        f"more with itself (least: {worst}); on {most['n_units'].item()} of the units, {format_number(most.median())}."
+    )
 
 
 def _controls(controls: xr.Dataset) -> Iterator[str]:

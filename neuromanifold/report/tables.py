@@ -16,6 +16,7 @@ TABLES = {
     "explained": ("predictor", "What explains curvature"),
     "controls": ("control", "Does curvature follow occupancy or rate?"),
     "variation": ("bin", "Where curvature departs from its mean"),
+    "sensitivity": ("preparation", "How much the profile owes to the preparation"),
     "unit_shares": ("unit", "Which units bend the manifold"),
     "held_out_variance": ("unit", "How well the manifold explains each unit"),
 }

@@ -92,9 +92,9 @@ def sensitivity(
     Returns
     -------
     Dataset
-        ``dimensionless_mean_curvature`` (preparation, point), ``rank_correlation`` (preparation, preparation_2), the
-        mean over points ``mean_curvature`` (preparation); ``subset_rank_correlation`` and ``subset_mean_curvature``
-        (n_units, draw), with the profile of all units.
+        ``dimensionless_mean_curvature`` (preparation, point), ``rank_correlation`` (preparation, preparation_2) and
+        that with the first, ``agreement`` (preparation), the mean over points ``mean_curvature`` (preparation);
+        ``subset_rank_correlation`` and ``subset_mean_curvature`` (n_units, draw), with the profile of all units.
 
     Raises
     ------
@@ -165,6 +165,7 @@ def _labelled(
             "dimensionless_mean_curvature": (("preparation", "point"), profiles, curvature),
             "mean_curvature": ("preparation", np.nanmean(profiles, axis=1), curvature),
             "rank_correlation": (("preparation", "preparation_2"), rank, quantity("Spearman's correlation")),
+            "agreement": ("preparation", rank[0], quantity(f"Spearman's correlation with {names[0]}")),
             "subset_mean_curvature": (("n_units", "draw"), np.nanmean(subsets, axis=2), curvature),
             "subset_rank_correlation": (
                 ("n_units", "draw"),

@@ -7,6 +7,7 @@ from neuromanifold.report.figures.ambiguity import ambiguity
 from neuromanifold.report.figures.barcodes import barcode, barcodes
 from neuromanifold.report.figures.beside import curvature_beside
 from neuromanifold.report.figures.bump_field import bump_field
+from neuromanifold.report.figures.conditions import curvature_in_conditions
 from neuromanifold.report.figures.hull import hull
 from neuromanifold.report.figures.latent import latent_against
 from neuromanifold.report.figures.line_profiles import line_profiles
@@ -25,6 +26,7 @@ __all__ = [
     "bump_field",
     "curvature_against",
     "curvature_beside",
+    "curvature_in_conditions",
     "curvature_profile",
     "hull",
     "latent_against",
