@@ -42,16 +42,18 @@ class GaussianDraws:
         Of the blocks that are resampled as wholes, thinned by the autocorrelation time.
     eigenvalues : Tensor (p,)
         Of the moments' harmonics.
+    n_passes : int
+        Of the smoother in the fit whose deviations are drawn.
     """
 
-    def __init__(self, blocks: Sequence[Moments], eigenvalues: Tensor) -> None:
+    def __init__(self, blocks: Sequence[Moments], eigenvalues: Tensor, n_passes: int = 1) -> None:
         total = sum(blocks[1:], start=blocks[0])
-        chosen = fit_regression(total, eigenvalues).prior
+        chosen = fit_regression(total, eigenvalues, n_passes=n_passes).prior
         # With the band limit known, fewer dimensions of noise hide the weak directions of the signal.
         fit = fit_regression(total, eigenvalues, prior=chosen)
         self._weight = fit.weight
         self._eigenvalues = eigenvalues
-        into, self._back = _signal(fit)
+        into, self._back = fit.signal()
         self._signal = total.transformed(into)
         self._scores = _scores(blocks, fit) @ into
         log_evidence, self._priors = zip(*log_evidences(self._signal, eigenvalues, chosen.left_out), strict=True)
@@ -81,13 +83,6 @@ class GaussianDraws:
         normal = torch.as_tensor(rng.standard_normal(b.shape))
         varying = directions @ (smoother[:, None] * noisy + bias[:, None] * normal)
         return torch.cat([varying.new_zeros(1, varying.shape[1]), varying])
-
-
-def _signal(fit: Regression) -> tuple[Tensor, Tensor]:
-    """Maps from activity to the signal's directions in unit noise (d, r), and back (r, d)."""
-    _, _, right = torch.linalg.svd(fit.weight[1:] @ fit.noise.whitening, full_matrices=False)
-    basis = right[: fit.rank].mT
-    return fit.noise.whitening @ basis, basis.mT @ fit.noise.colouring
 
 
 def _scores(blocks: Sequence[Moments], fit: Regression) -> Tensor:

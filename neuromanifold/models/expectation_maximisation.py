@@ -60,8 +60,8 @@ class Basis:
         return torch.cat([self.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
 
     def restricted(self, n_harmonics: int) -> Basis:
-        """The same grid with the least order that has the first ``n_harmonics`` functions."""
-        decoder = self.decoder(self.values.new_zeros(n_harmonics, 1))
+        """The same grid with the least order that has the first ``n_harmonics`` functions, or all."""
+        decoder = self.decoder(self.values.new_zeros(min(n_harmonics, len(self.harmonics)), 1))
         harmonics = decoder.harmonics
         return Basis(self.template, decoder.order, harmonics, self.grid, self.values[:, : len(harmonics)])
 
@@ -116,12 +116,12 @@ def expectation_maximisation(
     thinning : float
         Autocorrelation time of the samples, in samples.
     """
-    basis = basis.restricted(max(n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1))
+    relabelled = labelled is None and basis.is_closed_curve
+    basis = basis.restricted(max(n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1 if relabelled else 0))
     regression, previous = start, -float("inf")
     prior: Prior | None = None
     for n_steps in range(1, max_steps + 1):
         law = grid_posterior(basis, regression.weight, regression.noise, beta)
-        relabelled = labelled is None and basis.is_closed_curve
         moments, log_likelihood = expected_moments(activity, basis, law, relabelled=relabelled)
         if labelled is not None:
             moments = moments + labelled

@@ -74,7 +74,7 @@ class GaussianGenerative(Generative):
         fine = HarmonicDecoder(template, order, self.decoder.weight)
         moments_of = PosteriorMoments(fine, self.noise, beta, activity)
         moments = [moments_of(activity[rows], labels[rows]).thinned(time) for rows in members(blocks)]
-        return fine, GaussianDraws(moments, moments_of.eigenvalues)
+        return fine, GaussianDraws(moments, moments_of.eigenvalues, int(self.prior.get("n_passes", 1)))
 
 
 def fit_generative(
@@ -137,6 +137,7 @@ def _in_float64(basis: Basis, regression: Regression) -> tuple[HarmonicDecoder, 
         "rate": chosen.rate,
         "n_harmonics": chosen.n_harmonics,
         "rank": regression.rank,
+        "n_passes": chosen.n_passes,
     }
     return decoder, regression.noise.to(decoder.weight), prior
 

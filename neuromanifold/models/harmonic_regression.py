@@ -22,7 +22,7 @@ from torch import Tensor
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.noise import Noise
 
-__all__ = ["Prior", "Regression", "fit_regression", "log_evidences", "spectrum"]
+__all__ = ["Prior", "Regression", "fit_regression", "log_evidences", "smoother", "spectrum"]
 
 # Singular values of a pure-noise fit stay below sqrt(p) + sqrt(d) (Marchenko-Pastur); a tenth above it for finite size.
 RANK_MARGIN = 1.1
@@ -47,7 +47,8 @@ FAMILIES = (
 class Prior:
     """Precision ``tau^-1 rho(lambda)`` on the first ``n_harmonics`` functions; ``family`` and ``rate`` give rho.
 
-    ``left_out`` are the numbers of the eigenspaces (the constant's is 0) whose coefficients are zero.
+    ``left_out`` are the numbers of the eigenspaces (the constant's is 0) whose coefficients are zero. Two passes of the
+    smoother are twicing (:mod:`~neuromanifold.models.twicing`).
     """
 
     n_harmonics: int
@@ -55,6 +56,7 @@ class Prior:
     rate: float
     scale: float = 1.0
     left_out: tuple[int, ...] = ()
+    n_passes: int = 1
 
     def deviation(self, eigenvalues: Tensor) -> Tensor:
         """``rho^-1/2``: prior standard deviation of the functions but the constant, at scale 1; 0 where left out."""
@@ -88,8 +90,16 @@ class Regression:
     rank: int
     log_evidence: float
 
+    def signal(self) -> tuple[Tensor, Tensor]:
+        """Maps from activity to the signal's directions in unit noise (d, r), and back (r, d)."""
+        _, _, right = torch.linalg.svd(self.weight[1:] @ self.noise.whitening, full_matrices=False)
+        basis = right[: self.rank].mT
+        return self.noise.whitening @ basis, basis.mT @ self.noise.colouring
 
-def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None = None) -> Regression:
+
+def fit_regression(
+    moments: Moments, eigenvalues: Tensor, *, prior: Prior | None = None, n_passes: int = 1
+) -> Regression:
     """Fit the decoder; with ``prior`` its family and band limit are kept and only the scale is chosen again.
 
     Parameters
@@ -98,6 +108,8 @@ def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None
         Of p harmonics in order of their eigenvalues (at least p,).
     prior : Prior, optional
         A choice made before.
+    n_passes : int
+        Of the smoother, where the prior is to be chosen.
     """
     if prior is not None:
         moments = moments.restricted(prior.n_harmonics)
@@ -107,6 +119,7 @@ def fit_regression(moments: Moments, eigenvalues: Tensor, *, prior: Prior | None
     signal = white.transformed(basis)
     if prior is None:
         log_evidence, chosen = _chosen(signal, eigenvalues)
+        chosen = replace(chosen, n_passes=n_passes)
     else:
         log_evidence, chosen = _best_scale(signal, prior, eigenvalues)
     reduced, n_used = _posterior_mean(signal, chosen, eigenvalues)
@@ -239,6 +252,12 @@ def spectrum(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tenso
     return values.clamp_min(0), directions, directions.mT @ cross
 
 
+def smoother(prior: Prior, nu: Tensor) -> Tensor:
+    """What the cross moments along each direction are multiplied with: ``tau sum_(q <= passes) (1 + tau nu)^-q``."""
+    left = 1 / (1 + prior.scale * nu)
+    return prior.scale * torch.stack([left ** (power + 1) for power in range(prior.n_passes)]).sum(0)
+
+
 def _log_evidence(moments: Moments, prior: Prior, eigenvalues: Tensor) -> Tensor:
     """Log evidence up to a constant that all priors share: ``sum_c log p(x_c)`` in unit noise."""
     nu, _, b = spectrum(moments, prior, eigenvalues)
@@ -268,9 +287,9 @@ def _best_scale(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[fl
 
 
 def _posterior_mean(moments: Moments, prior: Prior, eigenvalues: Tensor) -> tuple[Tensor, float]:
-    """Posterior mean weights (p, r) in unit noise, and the fit's degrees of freedom."""
+    """Smoothed weights (p, r) in unit noise, after one pass the posterior mean, and the fit's degrees of freedom."""
     nu, directions, b = spectrum(moments, prior, eigenvalues)
-    shrink = prior.scale / (1 + prior.scale * nu)
+    shrink = smoother(prior, nu)
     varying = directions @ (shrink[:, None] * b)
     part = moments.restricted(prior.n_harmonics)
     constant = (part.cross[:1] - part.gram[:1, 1:] @ varying) / part.gram[0, 0]

@@ -24,6 +24,7 @@ from neuromanifold.models.noisy_labels import fit_noisy_labels, takes_tolerance
 from neuromanifold.models.offsets import fit_turns
 from neuromanifold.models.sizes import largest_order
 from neuromanifold.models.turns import wrapped
+from neuromanifold.models.twicing import once_or_twice
 
 __all__ = ["fit_labelled"]
 
@@ -76,9 +77,10 @@ def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Reg
     points = basis.template.embed(samples.labels[known])
     moments = Moments.at_points(basis.harmonics, points, activity[known])
     moments = moments.restricted(_n_harmonics(basis, len(points)))
-    start, time = _thinned_fit(moments, activity[known], points, samples.intervals[known], basis)
+    thinned, time = _thinned(moments, activity[known], points, samples.intervals[known], basis)
+    start = fit_regression(thinned, basis.harmonics.eigenvalues)
     if known.all():
-        return start, time
+        return once_or_twice(thinned, basis, start), time
     everywhere = grid_posterior(basis, start.weight, start.noise, beta).mean_points(activity)
     everywhere[known] = points
     time = autocorrelation_time(activity - basis.decoded(start.weight, everywhere), samples.intervals)
@@ -94,17 +96,16 @@ def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Reg
     return fit.regression, time
 
 
-def _thinned_fit(
+def _thinned(
     moments: Moments, activity: Tensor, points: Tensor, intervals: Tensor, basis: Basis
-) -> tuple[Regression, float]:
-    """Regression of samples at known points that counts the independent ones, and their autocorrelation time."""
+) -> tuple[Moments, float]:
+    """Moments of as many samples at known points as are independent, and the residual's autocorrelation time."""
     # Residuals need no choice of prior.
     smooth = Prior(len(moments.gram), "power", 4.0)
     first = fit_regression(moments, basis.harmonics.eigenvalues, prior=smooth)
     time = autocorrelation_time(activity - basis.decoded(first.weight, points), intervals)
     # No finer than the independent samples determine.
-    thinned = moments.restricted(_n_harmonics(basis, len(points) / time)).thinned(time)
-    return fit_regression(thinned, basis.harmonics.eigenvalues), time
+    return moments.restricted(_n_harmonics(basis, len(points) / time)).thinned(time), time
 
 
 def _n_harmonics(basis: Basis, n_independent: float) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor
 __all__ = ["DENSITY_ORDER", "density", "interpolated", "uniform_labels"]
 
 # Occupancy is made uniform up to this frequency, and taken to be nowhere less than this share of its mean.
-DENSITY_ORDER = 4
+DENSITY_ORDER = 8
 LEAST_DENSITY = 0.05
 
 
