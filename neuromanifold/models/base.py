@@ -38,6 +38,8 @@ class FitSettings:
         Size of the labels' errors, radians; None: to be estimated.
     offset_groups : Tensor (n,), optional
         Numbers from 0 of the groups whose labels have one zero each.
+    start : Generative, optional
+        A fit to go on from, in place of starts of its own.
     """
 
     beta: float
@@ -45,6 +47,7 @@ class FitSettings:
     exposure: float = 1.0
     label_tolerance: float | None = None
     offset_groups: Tensor | None = None
+    start: Generative | None = None
 
 
 class Law(Protocol):
@@ -134,6 +137,12 @@ class Generative(ABC):
     @abstractmethod
     def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> BlockFits:
         """Refits to blocks (n,), numbered from 0, of activity (n, d) with labels (n, k), NaN where unknown."""
+
+    @abstractmethod
+    def updated(self, beta: float, activity: Tensor, labels: Tensor, groups: Tensor) -> Generative:
+        """The half of the samples so far and of further activity (n, d), with labels (n, k), NaN where unknown, inside
+        intervals (n,): in the same coordinates.
+        """
 
     @abstractmethod
     def draws(

@@ -10,9 +10,10 @@ import numpy as np
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.manifolds import Manifold
-from neuromanifold.models.likelihoods import LIKELIHOODS
+from neuromanifold.models.base import Generative
+from neuromanifold.models.likelihoods import LIKELIHOODS, Likelihood
 
-__all__ = ["check_counts", "check_data", "check_label_settings", "check_settings"]
+__all__ = ["check_counts", "check_data", "check_further", "check_label_settings", "check_settings", "check_start"]
 
 # With labels: of fewer not even an ellipse and its noise are determined. Without: coordinates must be found as well.
 MIN_SAMPLES, MIN_UNLABELLED = 8, 50
@@ -85,5 +86,32 @@ def check_data(activity: FloatArray, labels: FloatArray, template: Manifold, gro
             f"units {constant[:10].tolist()} are constant and carry no information: drop them "
             "(neuromanifold.prepare does)"
         )
-    if groups is not None and np.shape(groups) != (n,):
-        raise InputError(f"groups must have shape ({n},), one per row of X; got {np.shape(groups)}")
+    _check_groups(groups, n)
+
+
+def check_start(start: Generative, template: Manifold, likelihood: Likelihood) -> None:
+    """Raise where a fit cannot go on from an earlier one."""
+    before, kind = start.decoder.template, type(start)
+    if before.name != template.name or not issubclass(kind, likelihood.half):
+        raise InputError(
+            f"warm_start=True goes on from a fit on the {before.name} ({kind.__name__}), but the settings now ask for "
+            f"the {template.name} ({likelihood.half.__name__}): keep template and likelihood, or set warm_start=False"
+        )
+
+
+def check_further(activity: FloatArray, labels: FloatArray, gauge: str, groups: ArrayLike | None) -> None:
+    """Raise where a model whose coordinates are of a gauge cannot go on with activity (n, d) and labels (n, k)."""
+    n = len(activity)
+    if n < MIN_SAMPLES:
+        raise NotEnoughDataError(f"n_samples={n}: partial_fit takes at least {MIN_SAMPLES} rows at a time")
+    if np.isfinite(labels).all(1).any() and gauge != "task coordinates":
+        raise InputError(
+            f"the model's coordinates were found without labels ({gauge}), which those of y do not match: leave y out, "
+            "or fit with labels from the first call on"
+        )
+    _check_groups(groups, n)
+
+
+def _check_groups(groups: ArrayLike | None, n_samples: int) -> None:
+    if groups is not None and np.shape(groups) != (n_samples,):
+        raise InputError(f"groups must have shape ({n_samples},), one per row of X; got {np.shape(groups)}")

@@ -7,11 +7,12 @@ from coarse to fine (:mod:`~neuromanifold.models.continuation`), and a gauge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from neuromanifold._errors import InputError
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
@@ -28,12 +29,13 @@ from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.gaussian_likelihood import GaussianLikelihood
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
-from neuromanifold.models.harmonic_regression import Regression
+from neuromanifold.models.harmonic_regression import Prior, Regression
 from neuromanifold.models.labelled_fit import fit_labelled
 from neuromanifold.models.labelled_samples import LabelledSamples
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
+from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, Seen, lowered, remembered, updated, weights_in
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
 
@@ -42,11 +44,14 @@ __all__ = ["GaussianGenerative", "fit_generative", "posterior_on_grid"]
 # Starts and the path use at most this many samples, evenly spaced; the last stretch uses all.
 N_PATH = 5000
 HELD_OUT = 0.2
+NOTHING_SEEN = "the model's file is of an earlier version, without what it needs to go on: fit it to all samples again"
 
 
 @dataclass(frozen=True)
 class GaussianGenerative(Generative):
-    """A decoder of activity with Gaussian noise."""
+    """A decoder of activity with Gaussian noise, and what it remembers of its samples."""
+
+    seen: Seen | None = field(default=None, kw_only=True)
 
     @property
     def mean(self) -> HarmonicDecoder:
@@ -65,6 +70,17 @@ class GaussianGenerative(Generative):
         moments_of = PosteriorMoments(self.decoder, self.noise, beta, activity)
         moments = [moments_of(activity[rows], labels[rows]) for rows in members(blocks)]
         return GaussianBlockFits(moments, moments_of.eigenvalues, self.autocorrelation_time)
+
+    def updated(self, beta: float, activity: Tensor, labels: Tensor, groups: Tensor) -> GaussianGenerative:
+        if self.seen is None:
+            raise InputError(NOTHING_SEEN)
+        found, basis, seen = updated(self.decoder, self.noise, self.seen, beta, activity, labels, groups)
+        decoder, noise, prior = _in_float64(basis, found)
+        decoder.weight[0] += seen.centre * decoder.template.volume**0.5
+        return replace(self, decoder=decoder, noise=noise, prior=prior, autocorrelation_time=seen.time, seen=seen)
+
+    def arrays(self) -> dict[str, Tensor]:
+        return super().arrays() | ({} if self.seen is None else self.seen.arrays())
 
     def draws(
         self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
@@ -97,10 +113,17 @@ def fit_generative(
     if torch.isfinite(labels).all(dim=1).any():
         fitted = _with_labels(activity - centre, labels, groups, basis, settings)
     else:
+        if settings.start is not None:
+            start = replace(settings.start, decoder=lowered(settings.start.decoder, centre))
+            settings = replace(settings, start=start)
         fitted = _without_labels(activity - centre, groups, basis, settings, seed)
     # The constant harmonic is 1 / sqrt(volume).
     fitted.decoder.weight[0] += centre.cpu() * template.volume**0.5
-    return fitted
+    if fitted.label_tolerance or fitted.offsets is not None:
+        # Labels that err, or have zeros of their own, say less of the coordinates than activity does.
+        labels = torch.full_like(labels, torch.nan)
+    time = fitted.autocorrelation_time
+    return replace(fitted, seen=remembered(fitted.decoder, fitted.noise, time, settings.beta, activity, labels))
 
 
 def _with_labels(
@@ -146,25 +169,44 @@ def _unlabelled(
     activity: Tensor, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
 ) -> tuple[Regression, float, tuple[tuple[int, float], ...]]:
     """Decoder from the likeliest of several starts, along the path from coarse to fine, then of all samples."""
-    some = activity[:: -(-len(activity) // N_PATH)]
-    rough = Basis.make(basis.template, basis.order, START_GRID_SIZES.get(basis.template.dim, 1024), activity)
-    coarse = best_start(some, rough, _starts(some, basis.template, settings.n_init, seed), beta=settings.beta)
-    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(activity.device)
-    path = refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta)
-    found = path.fit.regression
+    if settings.start is None:
+        found, n_harmonics, held_out = _searched(activity, basis, settings, seed)
+    else:
+        found, n_harmonics, held_out = _resumed(settings.start, activity, basis)
     means = grid_posterior(basis, found.weight, found.noise, settings.beta).mean_points(activity)
     time = autocorrelation_time(activity - basis.decoded(found.weight, means), groups)
     fit = expectation_maximisation(
         activity,
         basis,
         found,
-        path.n_harmonics,
+        n_harmonics,
         beta=settings.beta,
-        max_steps=10,
-        tolerance=1e-4,
+        max_steps=LAST_STEPS,
+        tolerance=LAST_GAIN,
         thinning=time,
     )
-    return fit.regression, time, path.held_out
+    return fit.regression, time, held_out
+
+
+def _searched(
+    activity: Tensor, basis: Basis, settings: FitSettings, seed: int
+) -> tuple[Regression, int, tuple[tuple[int, float], ...]]:
+    """Decoder, band limit and held-out scores of the path from the likeliest of several starts."""
+    some = activity[:: -(-len(activity) // N_PATH)]
+    rough = Basis.make(basis.template, basis.order, START_GRID_SIZES.get(basis.template.dim, 1024), activity)
+    coarse = best_start(some, rough, _starts(some, basis.template, settings.n_init, seed), beta=settings.beta)
+    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(activity.device)
+    path = refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta)
+    return path.fit.regression, path.n_harmonics, path.held_out
+
+
+def _resumed(
+    start: Generative, activity: Tensor, basis: Basis
+) -> tuple[Regression, int, tuple[tuple[int, float], ...]]:
+    """Those of an earlier fit: the decoder in as many harmonics as the samples determine."""
+    found = Regression(weights_in(basis, start.decoder), start.noise.to(activity), Prior(1, "power", 4.0), 0, 0.0)
+    likeliest = max(start.held_out, key=lambda pair: pair[1], default=(0, 0.0))[0]
+    return found, max(likeliest, int(start.prior["n_harmonics"])), start.held_out
 
 
 def _starts(activity: Tensor, template: Manifold, n_starts: int, seed: int) -> list[Tensor]:

@@ -24,13 +24,20 @@ from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.base import FitSettings, Generative, Law
-from neuromanifold.models.checks import check_counts, check_data, check_label_settings, check_settings
+from neuromanifold.models.checks import (
+    check_counts,
+    check_data,
+    check_further,
+    check_label_settings,
+    check_settings,
+    check_start,
+)
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
 from neuromanifold.models.files import ModelState, read_state, write_state
 from neuromanifold.models.gauge import gauge_name
 from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
-from neuromanifold.models.labels import check_labels
+from neuromanifold.models.labels import check_labels, exact_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
 from neuromanifold.training import TrainingSettings
@@ -70,6 +77,9 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     offsets : None, "intervals" or array (n,)
         Groups of samples whose labels have a zero of their own (the intervals that ``fit`` is given, or a group for
         each row): a constant is estimated for each, on circles and tori.
+    warm_start : bool
+        ``fit`` goes on from the fit before, if there is one, in place of starts of its own: a few steps from its
+        decoder and its encoder. With labels the decoder needs no start, and only the encoder goes on.
     device : str
         "auto" (CUDA, MPS, CPU) or a torch device.
     verbose : bool
@@ -132,6 +142,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         exposure: float = 1.0,
         label_tolerance: float | Literal["auto"] = "auto",
         offsets: ArrayLike | Literal["intervals"] | None = None,
+        warm_start: bool = False,
         device: str = "auto",
         verbose: bool = False,
         random_state: RandomState = None,
@@ -149,6 +160,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.exposure = exposure
         self.label_tolerance = label_tolerance
         self.offsets = offsets
+        self.warm_start = warm_start
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -177,29 +189,79 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         template = resolve(self.template)
         check_settings(self.get_params())
         check_label_settings(self.label_tolerance, self.offsets, self.likelihood)
-        activity = self._validated(X, reset=True)
+        before = self if self.warm_start and hasattr(self, "generative_") else None
+        activity = self._validated(X, reset=before is None)
         labels = check_labels(y, len(activity), template)
         check_data(activity, labels, template, groups)
+        if before is not None:
+            check_start(before.generative_, template, LIKELIHOODS[self.likelihood])
         offset_groups = OffsetGroups.of(self.offsets, groups, len(activity), template)
         self.template_ = template
         self._device = resolve_device(self.device)
         seeds = spawn_seeds(self.random_state, 2)
-        x = torch.as_tensor(activity, dtype=torch.float32 if self._device.type == "mps" else torch.float64)
-        x = x.to(self._device)
-        u = torch.as_tensor(labels).to(x)
-        interval = np.zeros(len(x), int) if groups is None else np.unique(groups, return_inverse=True)[1]
-        intervals = torch.as_tensor(interval).to(x.device)
+        x, u, intervals = self._tensors(activity, labels, groups)
         tolerance = None if self.label_tolerance == "auto" else float(self.label_tolerance)
-        numbers = None if offset_groups is None else torch.as_tensor(offset_groups.numbers)
-        settings = FitSettings(float(self.beta), self.n_init, float(self.exposure), tolerance, numbers)
+        settings = FitSettings(
+            float(self.beta),
+            self.n_init,
+            float(self.exposure),
+            tolerance,
+            None if offset_groups is None else torch.as_tensor(offset_groups.numbers),
+            None if before is None else before.generative_,
+        )
+        encoder = None if before is None else before.encoder_
         self._adopt(LIKELIHOODS[self.likelihood].fit(template, x, u, intervals, settings, seeds[0]))
         if offset_groups is not None and self.generative_.offsets is not None:
             labels = offset_groups.without(labels, self.generative_.offsets)
             self.offsets_ = offsets_table(offset_groups.names, self.generative_.offsets)
         self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else gauge_name(template)
-        self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1])
+        self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1], encoder)
         self.log_likelihood_ = self.score(activity)
         return self
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> TopologicalVAE:
+        """Go on with further activity X (n, d), of a session that streams in or is too long for the memory.
+
+        The first call is :meth:`fit`. A later one keeps the coordinates: earlier samples stand in the decoder's
+        regression as the statistics they left (no sample is kept), new ones by a few steps of expectation-maximisation
+        beside them. The encoder trains on the new rows. ``log_likelihood_`` is that of the new rows.
+
+        Parameters
+        ----------
+        X, y, groups
+            As in :meth:`fit`, of at least 8 rows. Labels that err or have offsets (``label_tolerance_``, ``offsets_``)
+            are used in the first call alone: later the activity knows more.
+
+        Raises
+        ------
+        InputError
+            As of :meth:`fit`; and if there are labels but the coordinates were found without, or the model was read
+            from a file of an earlier version.
+        """
+        if not hasattr(self, "generative_"):
+            return self.fit(X, y, groups)
+        activity = self._validated(X, reset=False)
+        labels = exact_labels(y, len(activity), self.template_, self.label_tolerance_)
+        if self.offsets_ is not None:
+            labels = np.full_like(labels, np.nan)
+        check_further(activity, labels, self.gauge_, groups)
+        x, u, intervals = self._tensors(activity, labels, groups)
+        offsets = self.offsets_
+        self._adopt(self.generative_.updated(float(self.beta), x, u, intervals))
+        self.offsets_ = offsets
+        task_points = self.template_.embed(torch.as_tensor(labels))
+        self._fit_encoder(activity, task_points, spawn_seeds(self.random_state, 2)[1], self.encoder_)
+        self.log_likelihood_ = self.score(activity)
+        return self
+
+    def _tensors(
+        self, activity: FloatArray, labels: FloatArray, groups: ArrayLike | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Activity, labels and number of each row's interval, on the device."""
+        x = torch.as_tensor(activity, dtype=torch.float32 if self._device.type == "mps" else torch.float64)
+        x = x.to(self._device)
+        interval = np.zeros(len(x), int) if groups is None else np.unique(groups, return_inverse=True)[1]
+        return x, torch.as_tensor(labels).to(x), torch.as_tensor(interval).to(x.device)
 
     def _adopt(self, generative: Generative) -> None:
         self.generative_ = generative
@@ -213,13 +275,15 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.offsets_ = None
         self.immersion_ = Immersion(self.template_, generative.mean)
 
-    def _fit_encoder(self, activity: FloatArray, task_points: Tensor, seed: int) -> None:
+    def _fit_encoder(self, activity: FloatArray, task_points: Tensor, seed: int, start: Encoder | None) -> None:
         if not has_encoder(self.template_):
             self.encoder_, self.histories_ = None, {}
             return
         x = torch.as_tensor(activity, dtype=torch.float32)
-        seen = self.generative_.features(x)
-        encoder = Encoder(self.template_, seen.mean(0), seen.std(0), self.hidden, torch.Generator().manual_seed(seed))
+        encoder = start
+        if encoder is None:
+            seen, generator = self.generative_.features(x), torch.Generator().manual_seed(seed)
+            encoder = Encoder(self.template_, seen.mean(0), seen.std(0), self.hidden, generator)
         data = EncoderData(x.to(self._device), task_points.to(torch.float32).to(self._device))
         settings = TrainingSettings(self.max_epochs, self.batch_size, self.learning_rate, self.patience)
         self.encoder_ = encoder.to(self._device)

@@ -56,7 +56,7 @@ def maximised(
     thinning : float
         Autocorrelation time of the samples, in samples.
     """
-    basis = basis.restricted(max(start.prior.n_harmonics, 2 * DENSITY_ORDER + 1))
+    basis = basis.restricted(max(start.prior.n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1))
     of_counts = histogram(counts)
     regression, previous = start, -float("inf")
     for n_steps in range(1, max_steps + 1):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from neuromanifold._errors import InputError
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
@@ -27,15 +28,24 @@ from neuromanifold.models.counts.expectation_maximisation import block_statistic
 from neuromanifold.models.counts.expected_counts import CountLikelihood, ExpectedCounts
 from neuromanifold.models.counts.law import CountLaw
 from neuromanifold.models.counts.posterior import CountPosterior, resolving_size
-from neuromanifold.models.counts.priors import band_sizes, best_prior, largest_count_order, regression_sizes
+from neuromanifold.models.counts.priors import (
+    FIRST_PRIOR,
+    band_sizes,
+    best_prior,
+    largest_count_order,
+    regression_sizes,
+)
 from neuromanifold.models.counts.regression import CountProblem, CountRegression
 from neuromanifold.models.counts.statistics import CountStatistics
+from neuromanifold.models.counts.updates import SeenCounts, remembered_counts, updated_counts
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.gauge import in_gauge
-from neuromanifold.models.generative import HELD_OUT, N_PATH
+from neuromanifold.models.generative import HELD_OUT, N_PATH, NOTHING_SEEN
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
+from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, weights_in
 from neuromanifold.training import held_out_blocks
 
 __all__ = ["CountGenerative", "fit_counts"]
@@ -46,10 +56,11 @@ N_COARSE_LEVELS = 2
 
 @dataclass(frozen=True)
 class CountGenerative(Generative):
-    """Log rates (Hz) as the decoder, the bin width, and the counts' law."""
+    """Log rates (Hz) as the decoder, the bin width, the counts' law, and what is remembered of the samples."""
 
     exposure: float
     law: CountLaw
+    seen: SeenCounts | None = None
 
     @property
     def mean(self) -> ExpectedCounts:
@@ -85,6 +96,21 @@ class CountGenerative(Generative):
         overdispersed = bool((self.law.dispersion > 0).any())
         return CountBlockFits(statistics, basis, len(activity), self.autocorrelation_time, overdispersed)
 
+    def updated(self, beta: float, activity: Tensor, labels: Tensor, groups: Tensor) -> CountGenerative:
+        if self.seen is None:
+            raise InputError(NOTHING_SEEN)
+        found, basis, seen = updated_counts(self._log_mean(), self.law, self.seen, beta, activity, labels, groups)
+        log_mean, law = basis.decoder(found.weight).like(self.decoder.weight), found.law.to(self.decoder.weight)
+        return replace(
+            self,
+            decoder=_shifted(log_mean, -math.log(self.exposure)),
+            noise=_noise(log_mean, law),
+            prior=_stated(found.prior),
+            autocorrelation_time=seen.time,
+            law=law,
+            seen=seen,
+        )
+
     def draws(
         self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
     ) -> tuple[HarmonicDecoder, CountDraws]:
@@ -95,7 +121,8 @@ class CountGenerative(Generative):
         return fine, replace(self, decoder=fine).block_fits(beta, activity, labels, blocks).draws
 
     def arrays(self) -> dict[str, Tensor]:
-        return super().arrays() | {"dispersion": self.law.dispersion}
+        seen = {} if self.seen is None else self.seen.arrays()
+        return super().arrays() | {"dispersion": self.law.dispersion} | seen
 
     def _log_mean(self) -> HarmonicDecoder:
         return _shifted(self.decoder, math.log(self.exposure))
@@ -138,16 +165,16 @@ def fit_counts(
     log_mean, law = basis.decoder(regression.weight).like(double), regression.law.to(double)
     if not bool(known.any()):
         log_mean = in_gauge(log_mean, ExpectedCounts(log_mean, 1.0)).decoder
-    prior = regression.prior
     return CountGenerative(
         decoder=_shifted(log_mean, -math.log(settings.exposure)),
         noise=_noise(log_mean, law),
-        prior={"family": prior.family, "rate": prior.rate, "n_harmonics": prior.n_harmonics},
+        prior=_stated(regression.prior),
         autocorrelation_time=time,
         held_out=held_out,
         label_tolerance=0.0 if bool(known.any()) else None,
         exposure=settings.exposure,
         law=law,
+        seen=remembered_counts(log_mean, law, time, overdispersed, settings.beta, counts, labels),
     )
 
 
@@ -195,6 +222,25 @@ class _CountFit:
         self, counts: Tensor, groups: Tensor, seed: int
     ) -> tuple[CountRegression, float, tuple[tuple[int, float], ...]]:
         """From the likeliest of several starts, along the path from coarse to fine, then from all samples."""
+        beta, over = self.settings.beta, self.overdispersed
+        start = self.settings.start
+        found, scores = self._searched(counts, groups, seed) if start is None else self._resumed(start)
+        time = self._time(found, counts, count_law_of(self.basis, found, beta).mean_points(counts), groups)
+        fit = maximised(
+            counts,
+            self.basis,
+            found,
+            overdispersed=over,
+            beta=beta,
+            max_steps=LAST_STEPS,
+            tolerance=LAST_GAIN,
+            thinning=time,
+        )
+        return fit.regression, time, scores
+
+    def _searched(
+        self, counts: Tensor, groups: Tensor, seed: int
+    ) -> tuple[CountRegression, tuple[tuple[int, float], ...]]:
         template, beta = self.basis.template, self.settings.beta
         stride = -(-len(counts) // N_PATH)
         starts = [z[::stride] for z in starting_points(template, counts, groups, self.settings.n_init, seed)]
@@ -204,12 +250,16 @@ class _CountFit:
         start = likeliest_start(some, rough, starts, sizes[:N_COARSE_LEVELS], overdispersed=over, beta=beta)
         held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(counts.device)
         path = sizes[N_COARSE_LEVELS - 1 :]
-        found, scores = followed(some[~held], some[held], rough, start, path, overdispersed=over, beta=beta)
-        time = self._time(found, counts, count_law_of(self.basis, found, beta).mean_points(counts), groups)
-        fit = maximised(
-            counts, self.basis, found, overdispersed=over, beta=beta, max_steps=10, tolerance=1e-4, thinning=time
-        )
-        return fit.regression, time, scores
+        return followed(some[~held], some[held], rough, start, path, overdispersed=over, beta=beta)
+
+    def _resumed(self, start: Generative) -> tuple[CountRegression, tuple[tuple[int, float], ...]]:
+        """Of an earlier fit: its log means in as many harmonics as the samples determine."""
+        assert isinstance(start, CountGenerative)
+        weight = weights_in(self.basis, start._log_mean())
+        likeliest = max(start.held_out, key=lambda pair: pair[1], default=(0, 0.0))[0]
+        size = max(likeliest, int(start.prior["n_harmonics"]))
+        prior = replace(FIRST_PRIOR, n_harmonics=min(size, len(weight)))
+        return CountRegression(weight, start.law.to(weight), prior, -math.inf), start.held_out
 
     def _problem(self, statistics: CountStatistics) -> CountProblem:
         eigenvalues = self.basis.harmonics.eigenvalues.to(self.basis.values)
@@ -219,6 +269,10 @@ class _CountFit:
         """Autocorrelation time of the Pearson residuals."""
         mean = self.basis.decoded(regression.weight, points).exp()
         return autocorrelation_time((counts - mean) / regression.law.variance(mean).sqrt(), groups)
+
+
+def _stated(prior: Prior) -> dict[str, float | int | str]:
+    return {"family": prior.family, "rate": prior.rate, "n_harmonics": prior.n_harmonics}
 
 
 def _shifted(decoder: HarmonicDecoder, constant: float) -> HarmonicDecoder:
