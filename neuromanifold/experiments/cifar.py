@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from neuromanifold.experiments.findings import Findings, Options, Statement, tab
 from neuromanifold.experiments.image_task import (
     ImageTask,
     accuracy,
-    lines_between,
+    lines_of_seeds,
     load_task,
     planes_between,
     spectra,
@@ -60,51 +62,53 @@ def run(options: Options, *, n_lines: int = N_LINES, width: int | None = None) -
     if options.data is None:
         raise InputError("this experiment examines networks of natural images: give CIFAR-10, or its like, with --data")
     task = load_task(options)
-    residual = None if options.weights else _residual(options, width)
     seeds = options.seeds(1)
-    networks = {
-        seed: _published(options, task, seed) if residual is None else _trained(residual, task, seed, options)
-        for seed in seeds
-    }
-    x, y = task.x_test, task.y_test
-
-    def lines(name: str, n_lines: int, **settings: Any) -> xr.Dataset:
-        """Lines of every seed, in the features of that name."""
-        each = (
-            lines_between(_examined(networks[s], name), x, y, n_lines, s, options.verbose, **settings) for s in seeds
-        )
-        return xr.concat(each, "seed").assign_coords(seed=list(seeds))
-
-    last = "pool" if residual is None else "pool4"
-    examined = _examined(networks[seeds[0]], last)
+    if options.weights is not None:
+        settings: dict[str, Any] = {"weights": options.weights.name}
+        networks = {seed: _published(options.weights, task, seed) for seed in seeds}
+    else:
+        residual = _residual(options, width)
+        settings = residual.described()
+        networks = {seed: _trained(residual, task, seed, options) for seed in seeds}
+    last = "pool4" if options.weights is None else "pool"
+    lines = partial(_lines, networks, task, verbose=options.verbose)
+    first = _examined(networks[seeds[0]], last)
     groups = {
         "lines": lines(last, n_lines),
-        **planes_between(examined["trained"], x, y, options.seed, n_side=9, n_affine=21),
-        "spectrum": spectra(examined, x),
+        **planes_between(first["trained"], task.x_test, task.y_test, options.seed, n_side=9, n_affine=21),
+        "spectrum": spectra(first, task.x_test),
     }
     rng = np.random.default_rng(options.seed)
-    right = [accuracy(networks[s]["trained"], x, y) for s in seeds]
+    right = [accuracy(networks[s]["trained"], task.x_test, task.y_test) for s in seeds]
     statements = [
         Statement("accuracy on the images examined", float(np.mean(right)), min(right), max(right)),
         *line_statements(groups["lines"], rng, "log_volume", "log volume"),
     ]
-    settings: dict[str, Any] = {"data": task.source}
-    if residual is None:
-        return Findings("cifar", groups, table(statements), {**settings, "weights": str(options.weights)})
-    blocks = [lines(name, min(n_lines, N_BLOCK_LINES), kinds=("different",)) for name in POOLS]
-    groups["blocks"] = xr.concat(blocks, "block").assign_coords(block=list(POOLS))
-    statements += [
-        gain_statement(block, rng, "log_volume", f"log volume, {name}")
-        for name, block in zip(POOLS, blocks, strict=True)
-    ]
-    return Findings("cifar", groups, table(statements), {**settings, **residual.described()})
+    if options.weights is None:
+        blocks = {name: lines(name, min(n_lines, N_BLOCK_LINES), kinds=("different",)) for name in POOLS}
+        groups["blocks"] = xr.concat(blocks.values(), "block").assign_coords(block=list(blocks))
+        statements += [gain_statement(one, rng, "log_volume", f"log volume, {name}") for name, one in blocks.items()]
+    return Findings("cifar", groups, table(statements), {"data": task.source, **settings})
 
 
-def _published(options: Options, task: ImageTask, seed: int) -> dict[str, nn.Module]:
+def _examined(networks: Mapping[str, nn.Module], name: str) -> dict[str, Examined]:
+    """Each stage, in the features of that name."""
+    return {stage: Examined(layer(one, f"network.{name}"), one) for stage, one in networks.items()}
+
+
+def _lines(
+    networks: Mapping[int, Mapping[str, nn.Module]], task: ImageTask, name: str, n_lines: int, **settings: Any
+) -> xr.Dataset:
+    """Lines of every seed, in the features of that name."""
+    examined = {seed: _examined(stages, name) for seed, stages in networks.items()}
+    return lines_of_seeds(examined, task.x_test, task.y_test, n_lines, **settings)
+
+
+def _published(weights: Path, task: ImageTask, seed: int) -> dict[str, nn.Module]:
     """The network of the weights, after one of its depth that has learned nothing."""
     if task.shape != (3, 32, 32):
         raise InputError(f"published networks take images of shape (3, 32, 32); {task.source} has {task.shape}")
-    trained = load_small_resnet(options.weights or "")
+    trained = load_small_resnet(weights)
     depth = 6 * len(list(trained.layer1.children())) + 2
     initial = SmallResNet(depth, torch.Generator().manual_seed(seed))
     return {name: Pixels(one, MEAN, STD).eval() for name, one in (("initial", initial), ("trained", trained))}
@@ -132,7 +136,3 @@ def _trained(residual: Residual, task: ImageTask, seed: int, options: Options) -
     data = (task.x_train, task.y_train)
     kept = stages(recipe, objective, data, seed, options.checkpoints, options.device, options.verbose)
     return dict(zip(residual.stages, kept.values(), strict=True))
-
-
-def _examined(networks: Mapping[str, nn.Module], name: str) -> dict[str, Examined]:
-    return {stage: Examined(layer(one, f"network.{name}"), one) for stage, one in networks.items()}

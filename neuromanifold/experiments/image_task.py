@@ -16,7 +16,7 @@ from neuromanifold.experiments.findings import Options
 from neuromanifold.experiments.slices import Examined, along_lines, draw_pairs, on_plane
 from neuromanifold.featuremaps import Plane
 
-__all__ = ["ImageTask", "accuracy", "lines_between", "load_task", "planes_between", "spectra"]
+__all__ = ["ImageTask", "accuracy", "lines_between", "lines_of_seeds", "load_task", "planes_between", "spectra"]
 
 TRAIN_SHARE = 0.75
 KINDS = ("different", "same")
@@ -87,6 +87,20 @@ def lines_between(
     data = xr.concat(each, "stage").assign_coords(stage=list(stages), kind=list(kinds))
     ends = xr.DataArray([y[pairs[kind]].numpy() for kind in kinds], dims=("kind", "line", "end"))
     return data.assign(true_class=ends.assign_attrs(long_name="class of the ends", kind="categorical"))
+
+
+def lines_of_seeds(
+    networks: Mapping[int, Mapping[str, Examined]],
+    x: Tensor,
+    y: Tensor,
+    n_lines: int,
+    verbose: bool = False,
+    *,
+    kinds: Sequence[str] = KINDS,
+) -> xr.Dataset:
+    """Profiles (seed, stage, kind, line, position): each seed's networks along lines of its own."""
+    each = [lines_between(stages, x, y, n_lines, seed, verbose, kinds=kinds) for seed, stages in networks.items()]
+    return xr.concat(each, "seed").assign_coords(seed=list(networks))
 
 
 def planes_between(

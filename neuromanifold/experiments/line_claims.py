@@ -75,7 +75,7 @@ def _height_statements(
 ) -> Iterator[Statement]:
     """Heights of log volume at changes of the prediction above the ends (nats), and of the middle above them."""
     changed = _changes(lines)
-    for stage in ("initial", "trained"):
+    for stage in lines["stage"].to_numpy():
         values = claim.contrast(_values(lines, variable, "different", stage), changed)
         yield _mean(f"{name}: height at changes of the prediction, {stage}", values, rng)
     yield gain_statement(lines, rng, variable, name)._replace(target=target)

@@ -11,7 +11,6 @@ import math
 from dataclasses import asdict, replace
 
 import numpy as np
-import xarray as xr
 from torch import nn
 
 from neuromanifold.experiments.ambiguous import ambiguity_statements, ambiguous_digits
@@ -20,7 +19,7 @@ from neuromanifold.experiments.findings import Findings, Options, Statement, tab
 from neuromanifold.experiments.image_task import (
     ImageTask,
     accuracy,
-    lines_between,
+    lines_of_seeds,
     load_task,
     planes_between,
     spectra,
@@ -51,12 +50,10 @@ def run(
     networks = {seed: _networks(flat, seed, width, settings, options) for seed in seeds}
     x = flat.x_test.double()
     examined = {seed: dict(zip(STAGES, map(_examined, networks[seed].values()), strict=True)) for seed in seeds}
-    lines = [
-        lines_between(examined[s], x, flat.y_test, n_lines, s, options.verbose).expand_dims(seed=[s]) for s in seeds
-    ]
+    lines = lines_of_seeds(examined, x, flat.y_test, n_lines, options.verbose)
     first = examined[seeds[0]]
     groups = {
-        "lines": with_relative(xr.concat(lines, "seed")),
+        "lines": with_relative(lines),
         **planes_between(first["trained"], x, flat.y_test, options.seed, n_side=13, n_affine=25),
         "spectrum": spectra(first, x),
         "ambiguous": ambiguous_digits(first, flat, options),

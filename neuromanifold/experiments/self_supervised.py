@@ -15,7 +15,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-import xarray as xr
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
@@ -25,7 +24,7 @@ from neuromanifold.experiments.findings import Findings, Options, Statement, tab
 from neuromanifold.experiments.image_task import (
     ImageTask,
     accuracy,
-    lines_between,
+    lines_of_seeds,
     load_task,
     planes_between,
     spectra,
@@ -90,20 +89,22 @@ def run_method(
     networks = {seed: _networks(method, residual, task, seed, options) for seed in seeds}
     readouts = {seed: {stage: _readout(one, task) for stage, one in networks[seed].items()} for seed in seeds}
 
-    def examined(seed: int, metric: Metric) -> dict[str, Examined]:
-        """Each stage in a metric, with the scores of its readout."""
+    def examined(metric: Metric) -> dict[int, dict[str, Examined]]:
+        """Every seed at each stage in a metric, with the scores of its readout."""
         return {
-            stage: Examined(layer(one, f"network.{metric.layer}", codomain=metric.codomain), readouts[seed][stage])
-            for stage, one in networks[seed].items()
+            seed: {
+                stage: Examined(layer(one, f"network.{metric.layer}", codomain=metric.codomain), readouts[seed][stage])
+                for stage, one in networks[seed].items()
+            }
+            for seed in seeds
         }
 
-    def lines_in(metric: Metric) -> xr.Dataset:
-        each = (lines_between(examined(s, metric), x, y, n_lines, s, options.verbose) for s in seeds)
-        return xr.concat(each, "seed").assign_coords(seed=list(seeds))
-
     x, y = task.x_test, task.y_test
-    lines = {name: lines_in(metric) for name, metric in method.metrics.items()}
-    first = examined(seeds[0], next(iter(method.metrics.values())))
+    lines = {
+        name: lines_of_seeds(examined(metric), x, y, n_lines, options.verbose)
+        for name, metric in method.metrics.items()
+    }
+    first = examined(next(iter(method.metrics.values())))[seeds[0]]
     groups = {
         **{f"lines_{name.replace(' ', '_')}": data for name, data in lines.items()},
         **planes_between(first["trained"], x, y, options.seed, n_side=9, n_affine=21),

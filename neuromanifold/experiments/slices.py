@@ -94,7 +94,7 @@ def on_plane(network: Examined, plane: Plane, u: Tensor, *, full: bool) -> xr.Da
     points = plane.points(u)
     values = {"log_area": network.phi.restrict(plane).log_volume(u), **_prediction(network, points)}
     if full:
-        values["log_volume"] = torch.cat([network.phi.log_volume(point) for point in points.split(1)])
+        values["log_volume"] = network.phi.log_volume(points)
     weights = plane.barycentric(u).numpy()
     corner = {"weight": (("node", "corner"), weights, {"long_name": "barycentric weight", "units": "1"})}
     return _labelled(values, "node").assign_coords(corner)
