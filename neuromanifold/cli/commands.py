@@ -329,7 +329,7 @@ def featuremaps(
         str | None,
         typer.Option(metavar="NAME", help="Network to train: resnet18 to resnet152-relu (for cifar)."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="How long it is trained (for cifar).")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="How long residual networks are trained.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many networks, each of its own seed.")] = None,
     seed: Seed = 0,
     full: Annotated[

@@ -10,7 +10,6 @@ pseudo-volumes (§2); of ReLU networks they are constant on pieces.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -119,10 +118,8 @@ def _residual(options: Options, width: int | None) -> Residual:
     if name not in NETWORKS:
         raise InputError(f"no network {name!r}; there are {', '.join(NETWORKS)}")
     depth, activation = NETWORKS[name]
-    settings = FULL if options.full else REDUCED
-    if options.epochs is not None:
-        settings = replace(settings, max_epochs=options.epochs)
-    return Residual(depth, width or (64 if options.full else 16), settings, activation)
+    size, settings = (64, FULL) if options.full else (16, REDUCED)
+    return Residual(depth, width or size, settings, activation).lasting(options.epochs)
 
 
 def _trained(residual: Residual, task: ImageTask, seed: int, options: Options) -> dict[str, nn.Module]:

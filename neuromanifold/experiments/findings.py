@@ -29,7 +29,7 @@ class Options:
     network : str, optional
         Name of the network that an experiment on natural images trains instead.
     epochs : int, optional
-        How long, in place of what the recipe says.
+        How long residual networks are trained, in place of what the recipe says.
     checkpoints : Path, optional
         Folder where trained networks are kept and found again.
     n_seeds : int, optional

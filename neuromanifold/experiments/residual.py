@@ -6,7 +6,7 @@ channels and learns with Adam in minutes of a processor.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -42,6 +42,10 @@ class Residual:
         last = self.settings.max_epochs
         early = max(1, last // 5)
         return {"initial": 0, **({f"epoch {early}": early} if early < last else {}), "trained": last}
+
+    def lasting(self, epochs: int | None) -> Residual:
+        """The same, trained for so many epochs; as it is, where none are given."""
+        return self if epochs is None else replace(self, settings=replace(self.settings, max_epochs=epochs))
 
     def described(self) -> dict[str, Any]:
         """Size and training on one level."""

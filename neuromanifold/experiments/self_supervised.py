@@ -84,7 +84,7 @@ def run_method(
 ) -> Findings:
     """Train the networks, and measure volumes along lines between held-out images in every metric."""
     task = load_task(options)
-    residual = residual or (FULL if options.full else _reduced(task))
+    residual = (residual or (FULL if options.full else _reduced(task))).lasting(options.epochs)
     seeds = options.seeds(2)
     networks = {seed: _networks(method, residual, task, seed, options) for seed in seeds}
     readouts = {seed: {stage: _readout(one, task) for stage, one in networks[seed].items()} for seed in seeds}
