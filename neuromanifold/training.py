@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from neuromanifold._errors import InputError
 
-__all__ = ["History", "TrainingSettings", "held_out_blocks", "train"]
+__all__ = ["Checkpoint", "History", "TrainingSettings", "held_out_blocks", "train"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,16 @@ class History:
     best_epoch: int = -1
 
 
+class Checkpoint(Protocol):
+    """Where the state of an unfinished training is kept: plain values and tensors, by name."""
+
+    def read(self) -> tuple[Mapping[str, Any], Mapping[str, Tensor]] | None:
+        """What was written last; None where nothing was."""
+
+    def write(self, values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Keep a state in place of the last."""
+
+
 def train(
     module: nn.Module,
     loss: Callable[[Tensor], Tensor],
@@ -94,6 +104,7 @@ def train(
     generator: torch.Generator,
     *,
     after_epoch: Callable[[int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
     label: str = "training",
     verbose: bool = False,
 ) -> History:
@@ -111,10 +122,14 @@ def train(
         Order of the batches, on the rows' device.
     after_epoch : callable, optional
         Called with the number of epochs done, 1 after the first; the module is then in eval mode.
+    checkpoint : Checkpoint, optional
+        Written after every epoch; a training that finds it written goes on from there to the same numbers.
     """
-    optimiser = settings.make_optimizer(module)
-    history, best = History(), _Best(module, settings.patience)
-    epochs = tqdm(range(settings.max_epochs), desc=label, disable=not verbose, leave=False)
+    state = _State(module, settings.make_optimizer(module), generator, History(), _Best(module, settings.patience))
+    optimiser, history, best = state.optimiser, state.history, state.best
+    finished = state.read(checkpoint)
+    first = settings.max_epochs if finished else len(history.train)
+    epochs = tqdm(range(first, settings.max_epochs), desc=label, disable=not verbose, leave=False)
     for epoch in epochs:
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(epoch)
@@ -126,8 +141,11 @@ def train(
         epochs.set_postfix(loss=f"{score:.4g}")
         if after_epoch is not None:
             after_epoch(epoch + 1)
-        if best.stop(epoch, score):
+        stopped = best.stop(epoch, score)
+        state.write(checkpoint, finished=stopped)
+        if stopped:
             break
+    module.eval()
     history.best_epoch = best.restore()
     return history
 
@@ -152,6 +170,55 @@ class _Best:
         if self.patience is not None:
             self.module.load_state_dict(self.state)
         return self.epoch
+
+
+@dataclass
+class _State:
+    """All that the next epoch depends on."""
+
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    generator: torch.Generator
+    history: History
+    best: _Best
+
+    def write(self, checkpoint: Checkpoint | None, *, finished: bool) -> None:
+        if checkpoint is None:
+            return
+        tensors = {f"module/{name}": value for name, value in self.module.state_dict().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best.state.items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            kept = {name: value for name, value in moments.items() if value is not None}
+            tensors |= {f"optimiser/{index}/{name}": value for name, value in kept.items()}
+        tensors["generator"] = self.generator.get_state()
+        numbers = {"train": self.history.train, "held_out": self.history.held_out, "score": self.best.score}
+        tensors |= {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+        checkpoint.write({"epoch": self.best.epoch, "finished": finished}, tensors)
+
+    def read(self, checkpoint: Checkpoint | None) -> bool:
+        """Take over a state that was written; whether the training was finished."""
+        found = None if checkpoint is None else checkpoint.read()
+        if found is None:
+            return False
+        values, tensors = found
+        self.module.load_state_dict(_under(tensors, "module"))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, "optimiser").items():
+            index, part = name.split("/", 1)
+            moments.setdefault(int(index), {})[part] = value
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self.generator.set_state(tensors["generator"])
+        self.history.train[:], self.history.held_out[:] = tensors["train"].tolist(), tensors["held_out"].tolist()
+        device = next(self.module.parameters()).device
+        self.best.state = {name: value.to(device) for name, value in _under(tensors, "best").items()}
+        self.best.epoch, self.best.score = values["epoch"], float(tensors["score"])
+        return bool(values["finished"])
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with a prefix, without it."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def held_out_blocks(n_samples: int, share: float, generator: torch.Generator, n_blocks: int = 50) -> Tensor:

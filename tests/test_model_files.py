@@ -27,3 +27,14 @@ def test_schema_1_of_november_2026() -> None:
     assert model.gauge_ == "constant speed of the immersion"
     assert model.prior_ == {"family": "heat", "rate": 0.3, "n_harmonics": 11, "rank": 4}
     assert model.likelihood == "gaussian"
+
+
+def test_schema_2_of_november_2026() -> None:
+    model = nm.load_model(FILES / "model_schema_2.npz")
+    points = [[-0.72964265, 0.68382863], [0.94463408, 0.32812566], [0.04367998, -0.99904557]]
+    np.testing.assert_allclose(model.transform(ACTIVITY), points, atol=1e-7)
+    encoded = [[-0.9995, -0.0313], [0.7266, -0.6871], [0.8139, -0.5811]]
+    np.testing.assert_allclose(model.encode(ACTIVITY).loc, encoded, atol=1e-4)
+    # It remembers its samples, so it can go on with others.
+    further = np.tile(ACTIVITY, (5, 1))
+    assert model.partial_fit(further).score(further) > nm.load_model(FILES / "model_schema_2.npz").score(further)

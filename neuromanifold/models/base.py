@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.progress import Progress
 
 __all__ = ["BlockFits", "DecoderDraws", "FitSettings", "Generative", "Law"]
 
@@ -40,6 +41,8 @@ class FitSettings:
         Numbers from 0 of the groups whose labels have one zero each.
     start : Generative, optional
         A fit to go on from, in place of starts of its own.
+    progress : Progress
+        Where finished stages are kept.
     """
 
     beta: float
@@ -48,6 +51,7 @@ class FitSettings:
     label_tolerance: float | None = None
     offset_groups: Tensor | None = None
     start: Generative | None = None
+    progress: Progress = field(default_factory=Progress)
 
 
 class Law(Protocol):

@@ -8,8 +8,9 @@ tried on the first, coarse stretch, and the likeliest goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -42,15 +43,28 @@ def band_limits(basis: Basis) -> list[int]:
     return sorted({size for size in sizes if size > 1})
 
 
-def best_start(activity: Tensor, basis: Basis, starts: Sequence[Tensor], *, beta: float = 1.0) -> Fit:
+def best_start(
+    activity: Tensor,
+    basis: Basis,
+    starts: Sequence[Tensor],
+    *,
+    beta: float = 1.0,
+    keep: Callable[[str, Callable[[], Fit | None]], Fit | None] = lambda _, compute: compute(),
+) -> Fit:
     """The likeliest of several starting coordinates (n, m) after a coarse fit of each.
+
+    ``keep`` computes the fit of a named start, or knows it.
 
     Raises
     ------
     InputError
         If every start is degenerate.
     """
-    fits = [fit for points in starts if (fit := _coarse_fit(activity, basis, points, beta)) is not None]
+    tried = [
+        keep(f"start {number}", partial(_coarse_fit, activity, basis, points, beta))
+        for number, points in enumerate(starts)
+    ]
+    fits = [fit for fit in tried if fit is not None]
     if not fits:
         raise InputError(
             f"none of {len(starts)} starts could be fitted on {basis.template.name!r}: try another template or "

@@ -15,14 +15,16 @@ from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder
+from neuromanifold.models.fit_states import scores_of
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.progress import State
 from neuromanifold.storage import read_arrays, write_arrays
 
-__all__ = ["ModelState", "read_state", "write_state"]
+__all__ = ["ModelState", "half_of", "half_state", "plain", "read_state", "write_state"]
 
-SCHEMA = 1
+SCHEMA = 2
 KIND = "neuromanifold.TopologicalVAE"
 
 
@@ -40,16 +42,12 @@ class ModelState:
 def write_state(path: str | os.PathLike[str], state: ModelState) -> None:
     """Write a model's state, atomically."""
     generative, encoder = state.generative, state.encoder
-    settings = {name: _plain(value) for name, value in state.settings.items()}
+    settings = {name: plain(value) for name, value in state.settings.items()}
     header = {
         "kind": KIND,
         "schema": SCHEMA,
         "settings": settings | {"template": state.template.name},
-        "order": generative.decoder.order,
-        "prior": generative.prior,
-        "autocorrelation_time": generative.autocorrelation_time,
-        "held_out": [list(pair) for pair in generative.held_out],
-        "label_tolerance": generative.label_tolerance,
+        **half_state(generative)[0],
         **state.facts,
     }
     arrays = {name: value.numpy() for name, value in generative.arrays().items()}
@@ -80,21 +78,39 @@ def read_state(path: str | os.PathLike[str]) -> ModelState:
         raise FileFormatError(f"{os.fspath(path)} is incomplete: {error}; save the model again") from error
 
 
+def half_state(generative: Generative) -> State:
+    """A generative half as plain values and tensors."""
+    values = {
+        "order": generative.decoder.order,
+        "prior": generative.prior,
+        "autocorrelation_time": generative.autocorrelation_time,
+        "held_out": [list(pair) for pair in generative.held_out],
+        "label_tolerance": generative.label_tolerance,
+    }
+    return values, generative.arrays()
+
+
+def half_of(state: State, template: Manifold, likelihood: str, exposure: float) -> Generative:
+    """The generative half of a :func:`half_state`."""
+    values, tensors = state
+    fields = {
+        "decoder": HarmonicDecoder(template, int(values["order"]), tensors["decoder"]),
+        "noise": Noise(tensors["noise"], tensors["whitening"]),
+        "prior": values["prior"],
+        "autocorrelation_time": float(values["autocorrelation_time"]),
+        "held_out": scores_of(values["held_out"]),
+        "label_tolerance": values.get("label_tolerance"),
+        "offsets": tensors.get("offsets"),
+    }
+    return LIKELIHOODS[likelihood].restored(fields, tensors, exposure)
+
+
 def _state(header: dict[str, Any], tensors: dict[str, Tensor]) -> ModelState:
     settings = header["settings"] | {"hidden": tuple(header["settings"]["hidden"])}
     template = resolve(settings["template"])
-    fields = {
-        "decoder": HarmonicDecoder(template, int(header["order"]), tensors["decoder"]),
-        "noise": Noise(tensors["noise"], tensors["whitening"]),
-        "prior": header["prior"],
-        "autocorrelation_time": float(header["autocorrelation_time"]),
-        "held_out": tuple((int(size), float(score)) for size, score in header["held_out"]),
-        "label_tolerance": header.get("label_tolerance"),
-        "offsets": tensors.get("offsets"),
-    }
     # Files of the first version have no likelihood: it was Gaussian.
-    likelihood = LIKELIHOODS[settings.get("likelihood", "gaussian")]
-    generative = likelihood.restored(fields, tensors, settings.get("exposure", 1.0))
+    likelihood, exposure = settings.get("likelihood", "gaussian"), settings.get("exposure", 1.0)
+    generative = half_of((header, tensors), template, likelihood, exposure)
     weights = {name.removeprefix("encoder."): v for name, v in tensors.items() if name.startswith("encoder.")}
     facts = {name: header[name] for name in ("gauge", "log_likelihood", "n_features_in")}
     facts["offset_groups"] = header.get("offset_groups")
@@ -109,7 +125,7 @@ def _encoder(template: Manifold, hidden: tuple[int, ...], weights: dict[str, Ten
     return encoder
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A setting as JSON has it; a generator as random_state was used up, so it is forgotten."""
     if isinstance(value, np.generic):
         return value.item()
@@ -117,4 +133,4 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, torch.device):
         return str(value)
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else None
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else None

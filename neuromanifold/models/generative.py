@@ -8,6 +8,7 @@ from coarse to fine (:mod:`~neuromanifold.models.continuation`), and a gauge.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from neuromanifold.models.expectation_maximisation import (
     expectation_maximisation,
     grid_posterior,
 )
+from neuromanifold.models.fit_states import fit_of, fit_state, path_of, path_state
 from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.gaussian_likelihood import GaussianLikelihood
 from neuromanifold.models.grid_posterior import GridPosterior
@@ -194,9 +196,21 @@ def _searched(
     """Decoder, band limit and held-out scores of the path from the likeliest of several starts."""
     some = activity[:: -(-len(activity) // N_PATH)]
     rough = Basis.make(basis.template, basis.order, START_GRID_SIZES.get(basis.template.dim, 1024), activity)
-    coarse = best_start(some, rough, _starts(some, basis.template, settings.n_init, seed), beta=settings.beta)
+    progress, fit_read = settings.progress, partial(fit_of, like=activity)
+    coarse = best_start(
+        some,
+        rough,
+        _starts(some, basis.template, settings.n_init, seed),
+        beta=settings.beta,
+        keep=lambda name, compute: progress.stage(name, compute, fit_state, fit_read),
+    )
     held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(activity.device)
-    path = refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta)
+    path = progress.stage(
+        "path",
+        lambda: refined(some[~held], some[held], basis, coarse.regression, beta=settings.beta),
+        path_state,
+        partial(path_of, like=activity),
+    )
     return path.fit.regression, path.n_harmonics, path.held_out
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder, Posterior
+from neuromanifold.models.progress import Progress
 from neuromanifold.training import History, TrainingSettings, held_out_blocks, train
 
 __all__ = ["EncoderData", "evidence_lower_bound", "in_wide_dtype", "train_encoder"]
@@ -60,6 +61,7 @@ def train_encoder(
     gamma: float,
     settings: TrainingSettings,
     seed: int,
+    progress: Progress,
     verbose: bool,
 ) -> dict[str, History]:
     """Train in the two stages of the module's docstring, each stopped by held-out blocks of samples."""
@@ -81,11 +83,20 @@ def train_encoder(
         elbo = evidence_lower_bound(q, x, likelihood, template, beta, generator)
         return gamma * _squared_error(template, template.from_cover(q.loc), task) - elbo
 
-    stages = {"posterior": mimic, "elbo": objective}
-    return {
-        name: train(encoder, loss, rows[~held], rows[held], settings, generator, label=name, verbose=verbose)
-        for name, loss in stages.items()
-    }
+    histories = {}
+    for name, loss in {"posterior": mimic, "elbo": objective}.items():
+        histories[name] = train(
+            encoder,
+            loss,
+            rows[~held],
+            rows[held],
+            settings,
+            generator,
+            checkpoint=progress.slot(name),
+            label=name,
+            verbose=verbose,
+        )
+    return histories
 
 
 def _posterior_targets(

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -34,15 +37,19 @@ from neuromanifold.models.checks import (
 )
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
-from neuromanifold.models.files import ModelState, read_state, write_state
+from neuromanifold.models.files import ModelState, half_of, half_state, plain, read_state, write_state
 from neuromanifold.models.gauge import gauge_name
 from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
 from neuromanifold.models.labels import check_labels, exact_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
+from neuromanifold.models.progress import Progress, fit_key
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["TopologicalVAE", "load_model"]
+
+# Settings that change no number of a fit.
+UNKEYED = {"checkpoint", "verbose"}
 
 
 class TopologicalVAE(TransformerMixin, BaseEstimator):
@@ -80,6 +87,9 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     warm_start : bool
         ``fit`` goes on from the fit before, if there is one, in place of starts of its own: a few steps from its
         decoder and its encoder. With labels the decoder needs no start, and only the encoder goes on.
+    checkpoint : path, optional
+        File in which ``fit`` keeps what it has finished: killed and called again with the same data and settings, it
+        goes on from there to the same numbers. The file goes when the fit is done. ``random_state`` must be an int.
     device : str
         "auto" (CUDA, MPS, CPU) or a torch device.
     verbose : bool
@@ -143,6 +153,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         label_tolerance: float | Literal["auto"] = "auto",
         offsets: ArrayLike | Literal["intervals"] | None = None,
         warm_start: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
         device: str = "auto",
         verbose: bool = False,
         random_state: RandomState = None,
@@ -161,6 +172,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.label_tolerance = label_tolerance
         self.offsets = offsets
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.device = device
         self.verbose = verbose
         self.random_state = random_state
@@ -210,14 +222,39 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             None if before is None else before.generative_,
         )
         encoder = None if before is None else before.encoder_
-        self._adopt(LIKELIHOODS[self.likelihood].fit(template, x, u, intervals, settings, seeds[0]))
+        earlier = () if encoder is None else encoder.state_dict().values()
+        settings = replace(settings, progress=self._progress(settings, x, u, intervals, *earlier))
+        generative = settings.progress.stage(
+            "generative half",
+            lambda: LIKELIHOODS[self.likelihood].fit(template, x, u, intervals, settings, seeds[0]),
+            half_state,
+            partial(half_of, template=template, likelihood=self.likelihood, exposure=settings.exposure),
+        )
+        self._adopt(generative)
         if offset_groups is not None and self.generative_.offsets is not None:
             labels = offset_groups.without(labels, self.generative_.offsets)
             self.offsets_ = offsets_table(offset_groups.names, self.generative_.offsets)
         self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else gauge_name(template)
-        self._fit_encoder(activity, template.embed(torch.as_tensor(labels)), seeds[1], encoder)
+        task_points = template.embed(torch.as_tensor(labels))
+        self._fit_encoder(activity, task_points, seeds[1], encoder, settings.progress)
         self.log_likelihood_ = self.score(activity)
+        settings.progress.finish()
         return self
+
+    def _progress(self, settings: FitSettings, *data: Tensor) -> Progress:
+        """What a fit to such data has finished."""
+        if self.checkpoint is None:
+            return Progress()
+        if not isinstance(self.random_state, Integral):
+            raise InputError(
+                f"checkpoint needs the same seed in the call that goes on: random_state must be an int, got "
+                f"{self.random_state!r}"
+            )
+        stated = {name: plain(value) for name, value in self.get_params().items() if name not in UNKEYED}
+        others = () if settings.offset_groups is None else (settings.offset_groups,)
+        if settings.start is not None:
+            others = (*others, *settings.start.arrays().values())
+        return Progress(self.checkpoint, fit_key(stated | {"template": self.template_.name}, *data, *others))
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> TopologicalVAE:
         """Go on with further activity X (n, d), of a session that streams in or is too long for the memory.
@@ -250,7 +287,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self._adopt(self.generative_.updated(float(self.beta), x, u, intervals))
         self.offsets_ = offsets
         task_points = self.template_.embed(torch.as_tensor(labels))
-        self._fit_encoder(activity, task_points, spawn_seeds(self.random_state, 2)[1], self.encoder_)
+        self._fit_encoder(activity, task_points, spawn_seeds(self.random_state, 2)[1], self.encoder_, Progress())
         self.log_likelihood_ = self.score(activity)
         return self
 
@@ -275,7 +312,9 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.offsets_ = None
         self.immersion_ = Immersion(self.template_, generative.mean)
 
-    def _fit_encoder(self, activity: FloatArray, task_points: Tensor, seed: int, start: Encoder | None) -> None:
+    def _fit_encoder(
+        self, activity: FloatArray, task_points: Tensor, seed: int, start: Encoder | None, progress: Progress
+    ) -> None:
         if not has_encoder(self.template_):
             self.encoder_, self.histories_ = None, {}
             return
@@ -296,6 +335,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             gamma=self.gamma,
             settings=settings,
             seed=seed,
+            progress=progress,
             verbose=self.verbose,
         )
 

@@ -26,6 +26,7 @@ from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regr
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, largest_order
+from neuromanifold.models.twicing import once_or_twice
 
 __all__ = ["LAST_GAIN", "LAST_STEPS", "Seen", "lowered", "remembered", "seen_basis", "updated", "weights_in"]
 
@@ -106,7 +107,8 @@ def updated(
     fixed = _on_device(seen.moments, activity)
     fixed = fixed + Moments.at_points(basis.harmonics, points[known], x[known])
     if bool(known.all()):
-        found = fit_regression(fixed.restricted(size).thinned(time), basis.harmonics.eigenvalues)
+        independent = fixed.restricted(size).thinned(time)
+        found = once_or_twice(independent, basis, fit_regression(independent, basis.harmonics.eigenvalues))
     else:
         start = Regression(weight, noise, Prior(size, "power", 4.0), 0, 0.0)
         found = expectation_maximisation(

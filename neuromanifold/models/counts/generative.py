@@ -10,7 +10,8 @@ counts, whose speed or distortion it fixes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -39,11 +40,13 @@ from neuromanifold.models.counts.regression import CountProblem, CountRegression
 from neuromanifold.models.counts.statistics import CountStatistics
 from neuromanifold.models.counts.updates import SeenCounts, remembered_counts, updated_counts
 from neuromanifold.models.expectation_maximisation import Basis
+from neuromanifold.models.fit_states import prior_of, scores_of
 from neuromanifold.models.gauge import in_gauge
 from neuromanifold.models.generative import HELD_OUT, N_PATH, NOTHING_SEEN
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.progress import State
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
 from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, weights_in
 from neuromanifold.training import held_out_blocks
@@ -224,7 +227,15 @@ class _CountFit:
         """From the likeliest of several starts, along the path from coarse to fine, then from all samples."""
         beta, over = self.settings.beta, self.overdispersed
         start = self.settings.start
-        found, scores = self._searched(counts, groups, seed) if start is None else self._resumed(start)
+        if start is None:
+            found, scores = self.settings.progress.stage(
+                "path",
+                lambda: self._searched(counts, groups, seed),
+                _searched_state,
+                partial(_searched_of, like=counts),
+            )
+        else:
+            found, scores = self._resumed(start)
         time = self._time(found, counts, count_law_of(self.basis, found, beta).mean_points(counts), groups)
         fit = maximised(
             counts,
@@ -269,6 +280,19 @@ class _CountFit:
         """Autocorrelation time of the Pearson residuals."""
         mean = self.basis.decoded(regression.weight, points).exp()
         return autocorrelation_time((counts - mean) / regression.law.variance(mean).sqrt(), groups)
+
+
+def _searched_state(searched: tuple[CountRegression, tuple[tuple[int, float], ...]]) -> State:
+    found, scores = searched
+    values = {"prior": asdict(found.prior), "log_evidence": found.log_evidence, "held_out": scores}
+    return values, {"weight": found.weight, "dispersion": found.law.dispersion}
+
+
+def _searched_of(state: State, like: Tensor) -> tuple[CountRegression, tuple[tuple[int, float], ...]]:
+    values, tensors = state
+    weight, dispersion = tensors["weight"].to(like), tensors["dispersion"].to(like)
+    found = CountRegression(weight, CountLaw(dispersion), prior_of(values["prior"]), values["log_evidence"])
+    return found, scores_of(values["held_out"])
 
 
 def _stated(prior: Prior) -> dict[str, float | int | str]:
