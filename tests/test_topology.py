@@ -24,10 +24,11 @@ from neuromanifold.topology import (
     start_coordinates,
 )
 from neuromanifold.topology import start as start_module
-from neuromanifold.topology.classify import UNDECIDED, candidates, decide
+from neuromanifold.topology.classify import UNDECIDED, candidates, decide, has_no_hole, without_folds
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points, landmark_cloud
 from neuromanifold.topology.coordinates import _on_edges, reduced_basis
-from neuromanifold.topology.evidence import Evidence
+from neuromanifold.topology.evidence import Evidence, common_window
+from neuromanifold.topology.folds import fold_ratio
 from neuromanifold.topology.persistence import PRIMES, Cocycle, bar_lengths, longest_cocycles
 from neuromanifold.topology.significance import (
     draw_rows,
@@ -435,10 +436,11 @@ def test_starts_that_cannot_be_made_are_refused():
 
 
 def evidence(*draws, null=1.0, alpha=0.05, n_shuffles=99):
-    """Draws of bar lengths by degree, ``{prime: (H0, H1, ...)}`` or one tuple for both fields."""
+    """Draws of bars by degree, ``{prime: (H0, H1, ...)}`` or one tuple for both fields; a length is a bar from 0."""
 
     def diagrams(by_degree):
-        return [np.array([[0.0, length] for length in lengths]).reshape(-1, 2) for lengths in by_degree]
+        pairs = [[bar if isinstance(bar, tuple) else (0.0, bar) for bar in bars] for bars in by_degree]
+        return [np.array(bars, dtype=float).reshape(-1, 2) for bars in pairs]
 
     both = [draw if isinstance(draw, dict) else dict.fromkeys(PRIMES, draw) for draw in draws]
     n_degrees = len(both[0][2])
@@ -497,6 +499,36 @@ def test_bars_that_match_nothing_are_undecided(name):
     assert "smooth more" in verdict.reasons[0]
 
 
+def test_holes_are_counted_at_the_scale_where_most_of_them_are():
+    """The bars of a Klein bottle of Poisson units: over Z3 a cavity comes after its loops, and a gap closes before."""
+    bottle = {
+        2: (NONE, ((3.7, 9.6), (3.5, 8.7), (3.7, 6.5)), ((6.8, 14.2), (9.7, 10.2))),
+        3: (NONE, ((3.5, 8.7), (3.7, 6.8)), ((9.6, 14.2), (9.7, 10.2))),
+    }
+    assert decide(evidence(*[bottle] * 5, null=2.7), 1000).template == "klein"
+    # Loops that last as long as what comes after them are no gaps.
+    apart = (NONE, ((1.0, 5.0), (1.0, 5.0)), ((6.0, 9.0),))
+    assert decide(evidence(*[apart] * 5), 1000).template == UNDECIDED
+
+
+def test_the_common_window_by_trying_all_scales():
+    def alive(bars, scale):
+        return int(((bars[:, 0] <= scale) & (scale < bars[:, 1])).sum())
+
+    for seed in range(20):
+        loops, cavities = (np.sort(rng(seed + i).uniform(0, 1, (3 + i, 2)), axis=1) for i in (0, 100))
+        cavities = cavities[: seed % 3]
+        start, end = common_window([loops, cavities])
+        highest = cavities if len(cavities) else loops
+        found, *tried = [
+            (alive(highest, s), alive(loops, s) + alive(cavities, s))
+            for s in ((start + end) / 2, *rng(seed).uniform(0, 1, 2000))
+        ]
+        assert found == max(tried)
+    assert common_window([np.array([[1.0, 4.0], [2.0, 3.0], [5.0, 9.0], [6.0, 9.0]])]) == (6.0, 9.0)
+    assert common_window([np.empty((0, 2)), np.empty((0, 2))]) is None
+
+
 def test_separate_pieces_are_counted_at_the_scale_of_the_loop():
     # A stray point that joins before the loop is half-way through its life is no piece; a later one is.
     assert decide(evidence(*[((1.5, 0.1), (5.0,))] * 5), 1000).template == "circle"
@@ -541,6 +573,48 @@ def test_no_hole_in_few_samples_says_nothing():
     verdict = decide(evidence(*[SHAPES["contractible"]] * 5), 120)
     assert verdict.template == UNDECIDED
     assert "120 samples are too few" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_has_no_hole_at_the_most_favourable_shuffles_has_none_at_any(seed):
+    n, m = 60, 25
+    draws = [(NONE, (length,)) for length in rng(seed).uniform(0.6, 1.0, 5)]
+    found = rng(100 + seed).uniform(0, 1, (m, 2))
+
+    def after(rest):
+        null = np.concatenate([found, rest])
+        return Evidence(evidence(*draws).draws, null, 0.05, 100)
+
+    if has_no_hole(after(np.zeros((n - m, 2)))):
+        for rest in ([], rng(200 + seed).uniform(0, 1, (n - m, 2)), np.full((n - m, 2), 9.0)):
+            assert has_no_hole(after(np.reshape(rest, (-1, 2))))
+
+
+def broad_bottle(points):
+    """A Klein bottle (θ, φ) that is nearly a sphere: at its poles (sin φ = 0) a small ring in cos 2θ, sin 2θ."""
+    theta, phi = points.T
+    sphere = np.c_[np.cos(phi), np.sin(phi) * np.cos(theta), np.sin(phi) * np.sin(theta)]
+    return np.c_[sphere, 0.25 * np.c_[np.cos(2 * theta), np.sin(2 * theta)]]
+
+
+def test_a_bottle_that_is_nearly_a_sphere_is_told_by_its_folds():
+    noise = 0.1 * rng(1).standard_normal((2000, 5))
+    assert fold_ratio(broad_bottle(torus_angles(2000)) + noise, rng()) > 3
+    direction = rng(2).standard_normal((2000, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    # A sphere whose further components are functions of the direction.
+    bent = np.c_[direction, direction[:, :2] * direction[:, 1:]]
+    assert fold_ratio(bent + noise, rng()) < 1.7
+    assert fold_ratio(direction, rng()) == 1.0
+
+
+def test_a_sphere_with_folds_is_left_undecided_with_its_number():
+    verdict = decide(evidence(*[SHAPES["sphere"]] * 5), 1000)
+    assert without_folds(verdict, 1.3) is verdict
+    folded = without_folds(verdict, 4.2)
+    assert folded.template == UNDECIDED
+    assert "fold ratio 4.2" in folded.reasons[0]
+    assert folded.reasons[1:] == verdict.reasons
 
 
 # -- Topology ------------------------------------------------------------------------------------------------------
@@ -620,6 +694,12 @@ def test_independent_units_and_rolled_units_have_no_hole(fitted):
     assert np.all(np.isnan(topology.transform(rng(1).standard_normal((4, 8)))))
     assert topology.transform(rng(1).standard_normal((4, 8))).shape == (4, 1)
     assert Topology(**QUICK).fit(rolled(fitted[1])).template_ != "circle"
+
+
+def test_shuffles_end_early_where_nothing_is_in_doubt():
+    topology = Topology(**QUICK | {"n_shuffles": 99}).fit(rng().standard_normal((600, 10)))
+    assert topology.template_ == "contractible"
+    assert topology.bars_.sizes["shuffle"] < 50
 
 
 def test_a_blob_apart_from_the_ring_is_another_piece(fitted):

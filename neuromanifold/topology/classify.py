@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neuromanifold.manifolds import TEMPLATES, Manifold
 from neuromanifold.topology.evidence import Counts, Evidence
+from neuromanifold.topology.folds import MOST
 from neuromanifold.topology.persistence import PRIMES
 
-__all__ = ["UNDECIDED", "Verdict", "candidates", "decide"]
+__all__ = ["UNDECIDED", "Verdict", "candidates", "decide", "has_no_hole", "without_folds"]
 
 UNDECIDED = "undecided"
 # Share of draws that must vote for the same template.
@@ -54,6 +55,27 @@ def decide(evidence: Evidence, n_samples: int) -> Verdict:
         )
     named = UNDECIDED if doubts else winner
     return Verdict(named, support, (*doubts, *_holes(evidence), _agreement(support, len(votes))))
+
+
+def has_no_hole(evidence: Evidence) -> bool:
+    """Whether nearly all draws show one piece without holes, and none is near to counting.
+
+    More shuffles that outlast a bar only take from what counts: true of the most favourable shuffles, true of all.
+    """
+    none = [all(sum(numbers) == 1 for numbers in counts) for counts in evidence.votes]
+    return sum(none) >= AGREEMENT * len(none) and not any(_near_misses(evidence))
+
+
+def without_folds(verdict: Verdict, ratio: float) -> Verdict:
+    """A sphere's verdict, undecided where its fold ratio (:mod:`~neuromanifold.topology.folds`) is large."""
+    if ratio <= MOST:
+        return verdict
+    doubt = (
+        f"a sphere by its holes, but in places one direction from its centre holds several states (fold ratio "
+        f"{ratio:.1f}, at most {MOST:g} on a sphere): units may be tuned too broadly to tell a sphere from a Klein "
+        "bottle; record more, or more sharply tuned, units"
+    )
+    return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
 
 
 def _agrees(template: Manifold, prime: int, counted: tuple[int, ...]) -> bool:

@@ -16,11 +16,12 @@ from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.checks import check_intervals, check_settings, check_units, validated
-from neuromanifold.topology.classify import Verdict, candidates, decide
+from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, without_folds
 from neuromanifold.topology.cloud import CloudSettings, Reduction
 from neuromanifold.topology.evidence import Evidence, gather
+from neuromanifold.topology.folds import fold_ratio
 from neuromanifold.topology.persistence import PRIMES
-from neuromanifold.topology.significance import NullKind, NullSettings
+from neuromanifold.topology.significance import NullKind, NullSettings, draw_rows
 from neuromanifold.topology.start import COORDINATES, first_coordinates
 
 __all__ = ["Topology"]
@@ -32,14 +33,15 @@ class Topology(TransformerMixin, BaseEstimator):
     The activity is standardised, projected on principal components, freed of stray points and reduced to
     farthest-point landmarks of unit RMS radius; bars of their Vietoris-Rips filtration are compared with those of the
     same units made independent (:mod:`neuromanifold.topology.significance`). Degree 2 is computed only when the loops
-    found allow a two-dimensional template.
+    found are not those of a circle.
 
     Parameters
     ----------
     alpha : float
         Level of each claimed bar.
     n_shuffles : int
-        Shuffles of the null; ``p`` is at least ``1 / (1 + n_shuffles)``.
+        Shuffles of the null, at most: they end early where more could not change the verdict. ``p`` is at least
+        ``1 / (1 + n_shuffles)``.
     n_components : int or "auto"
         Principal components; "auto" keeps those that exceed time-shifted activity.
     n_landmarks, n_landmarks_2 : int
@@ -124,7 +126,12 @@ class Topology(TransformerMixin, BaseEstimator):
         n_components = self._n_components(activity, intervals, rng)
         self._cloud = CloudSettings(n_components, density_quantile=self.density_quantile)
         evidence = self._evidence(activity, intervals, rng)
-        self._state(evidence, decide(evidence, len(activity)))
+        verdict = decide(evidence, len(activity))
+        self._reduction = Reduction.fit(activity, n_components)
+        if verdict.template == "sphere":
+            drawn = activity[draw_rows(len(activity), self._cloud.n_samples, rng)]
+            verdict = without_folds(verdict, fold_ratio(self._reduction(drawn), rng))
+        self._state(evidence, verdict)
         self._fit_coordinates(activity, rng)
         self.bars_ = self._bars(evidence)
         return self
@@ -171,7 +178,10 @@ class Topology(TransformerMixin, BaseEstimator):
         return int(given)
 
     def _evidence(self, activity: FloatArray, intervals: IntArray, rng: np.random.Generator) -> Evidence:
-        """Loops first; cavities only when the loops leave a surface possible."""
+        """Loops first; cavities unless there is just one loop, over both fields.
+
+        Gaps between landmarks on a surface can be loops of their own until the scale of its cavity is known.
+        """
         null = NullSettings(self.null_, int(self.n_shuffles), self.n_jobs, self.verbose)
 
         def up_to(degree: int, n_landmarks: int) -> Evidence:
@@ -183,13 +193,14 @@ class Topology(TransformerMixin, BaseEstimator):
                 max_degree=degree,
                 n_landmarks=n_landmarks,
                 alpha=self.alpha,
+                settled=has_no_hole,
                 random_state=rng,
             )
 
         loops = up_to(1, self.n_landmarks)
-        if any(template.dim > 1 for template in candidates(loops.common)):
-            return up_to(2, self.n_landmarks_2)
-        return loops
+        if [template.name for template in candidates(loops.common)] == ["circle"]:
+            return loops
+        return up_to(2, self.n_landmarks_2)
 
     def _state(self, evidence: Evidence, verdict: Verdict) -> None:
         self.template_ = verdict.template
@@ -202,7 +213,6 @@ class Topology(TransformerMixin, BaseEstimator):
 
     def _fit_coordinates(self, activity: FloatArray, rng: np.random.Generator) -> None:
         """Coordinates where the template has them; a verdict stands without, and says so."""
-        self._reduction = Reduction.fit(activity, self._cloud.n_components)
         self._coordinates = None
         if self.template_ not in COORDINATES:
             return

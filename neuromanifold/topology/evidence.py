@@ -1,14 +1,16 @@
 """Evidence: the bars of several landmark draws beside those of the shuffles, and how many outlast them.
 
 A bar of degree q counts when ``p <= alpha`` against the shuffles' longest bars of that degree, one of degree 0 (a
-separate piece) only where it also stands apart at the scale of the holes. Each draw of landmarks counts over Z2 and
-Z3: ``counts[field] = (b0, b1, ...)``, with the one endless piece in b0. What is said of the
-draws together (p-values, the common counts) is a median or a mode.
+separate piece) only where it also stands apart at the scale of the holes. A manifold shows its holes at the same scales, and only
+the bars that exist there count: gaps between landmarks on a surface close before its cavity is born, and once a loop of
+a Klein bottle is filled, what remains has a cavity over Z3, which the bottle has not. Each draw of landmarks counts over Z2 and Z3: ``counts[field] = (b0, b1, ...)``, with the one
+endless piece in b0. What is said of the draws together (p-values, the common counts) is a median or a mode.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -17,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from neuromanifold._random import numpy_generator, spawn_seeds
-from neuromanifold._typing import FloatArray, IntArray, RandomState
+from neuromanifold._typing import BoolArray, FloatArray, IntArray, RandomState
 from neuromanifold.topology.cloud import CloudSettings, landmark_cloud
 from neuromanifold.topology.persistence import PRIMES, Diagrams, bar_lengths, persistence_diagrams
 from neuromanifold.topology.significance import (
@@ -28,7 +30,7 @@ from neuromanifold.topology.significance import (
     threshold,
 )
 
-__all__ = ["N_DRAWS", "Counts", "Evidence", "gather"]
+__all__ = ["N_DRAWS", "Counts", "Evidence", "common_window", "gather"]
 
 N_DRAWS = 5
 N_SHOWN = 6
@@ -45,7 +47,7 @@ class Evidence:
     draws : tuple of dict
         ``draws[i][prime][degree]``: bars (n_bars, 2).
     null_longest : array (n_shuffles, 1 + max_degree)
-        Longest finite bar of each degree.
+        Longest finite bar of each degree; fewer shuffles than were asked for where more could not change the verdict.
     alpha : float
         Level of each claimed bar.
     n_landmarks : int
@@ -66,9 +68,17 @@ class Evidence:
         return np.array([threshold(null, self.alpha) for null in self.null_longest.T])
 
     @cached_property
+    def seen(self) -> tuple[Diagrams, ...]:
+        """The bars of each draw, from degree 1 up those at the scales where its significant holes exist together.
+
+        An earlier bar is left out as a gap between landmarks only if it is shorter than all of them.
+        """
+        return tuple(self._seen(draw) for draw in self.draws)
+
+    @cached_property
     def votes(self) -> list[Counts]:
         """The counts of each draw."""
-        return [tuple(self._counted(draw[prime]) for prime in PRIMES) for draw in self.draws]
+        return [tuple(self._counted(draw[prime]) for prime in PRIMES) for draw in self.seen]
 
     @property
     def common(self) -> Counts:
@@ -100,6 +110,25 @@ class Evidence:
         attrs = {"alpha": self.alpha, "n_shuffles": len(self.null_longest), "n_landmarks": self.n_landmarks}
         return xr.Dataset(variables, coords={"degree_": np.arange(1, 1 + self.max_degree)}, attrs=attrs)
 
+    def _seen(self, draw: Diagrams) -> Diagrams:
+        significant = self._significant(draw[PRIMES[0]])
+        window = common_window(significant)
+        if window is None:
+            return draw
+        start, end = window
+        claimed = [bars[_meets(bars, start, end)] for bars in significant]
+        shortest = min(float(np.ptp(bars, axis=1).min()) for bars in claimed if len(bars))
+
+        def kept(bars: FloatArray) -> FloatArray:
+            outlived = (bars[:, 1] <= start) & (bars[:, 1] - bars[:, 0] >= shortest)
+            return bars[_meets(bars, start, end) | outlived]
+
+        return {prime: [pieces, *map(kept, holes)] for prime, (pieces, *holes) in draw.items()}
+
+    def _significant(self, diagrams: list[FloatArray]) -> list[FloatArray]:
+        """Bars of degree 1 and up that outlast the shuffles."""
+        return [d[d[:, 1] - d[:, 0] > t] for d, t in zip(diagrams[1:], self.thresholds[1:], strict=True)]
+
     def _counted(self, diagrams: list[FloatArray]) -> tuple[int, ...]:
         longer = [
             int(np.sum(bar_lengths(diagram) > limit))
@@ -114,14 +143,14 @@ class Evidence:
         the scale at which its holes are seen.
         """
         limits = self.thresholds.copy()
-        holes = np.concatenate([d[d[:, 1] - d[:, 0] > t] for d, t in zip(diagrams[1:], limits[1:], strict=True)])
+        holes = np.concatenate(self._significant(diagrams))
         if len(holes):
             birth, death = holes[np.argmax(holes[:, 1] - holes[:, 0])]
             limits[0] = max(limits[0], (birth + death) / 2)
         return limits
 
     def _median_p(self, prime: int, degree: int) -> FloatArray:
-        lengths = [bar_lengths(draw[prime][degree]) for draw in self.draws]
+        lengths = [bar_lengths(draw[prime][degree]) for draw in self.seen]
         # One more than any draw claims, so that "the next bar" always has a p-value.
         n_bars = max(N_SHOWN, 1 + max(int(np.sum(found > self.thresholds[degree])) for found in lengths))
         padded = np.stack([np.pad(found[:n_bars], (0, max(0, n_bars - len(found)))) for found in lengths])
@@ -138,18 +167,56 @@ def gather(
     max_degree: int,
     n_landmarks: int,
     alpha: float,
+    settled: Callable[[Evidence], bool],
     random_state: RandomState,
 ) -> Evidence:
-    """Bars up to a degree of ``N_DRAWS`` landmark draws of the activity (n, d), and of its shuffles."""
+    """Bars up to a degree of ``N_DRAWS`` landmark draws of the activity (n, d), and of its shuffles.
+
+    Shuffles end early where the evidence is ``settled`` even if no further one outlasts any bar.
+    """
     rng = numpy_generator(random_state)
-    longest = null_longest_bars(
-        activity, groups, cloud, null, max_degree=max_degree, n_landmarks=n_landmarks, random_state=rng
-    )
     draws = tuple(
         _draw(activity, cloud, max_degree, n_landmarks, np.random.default_rng(seed))
         for seed in spawn_seeds(rng, N_DRAWS)
     )
+
+    def at_most_favourable(found: FloatArray) -> Evidence:
+        """The evidence if no further shuffle outlasts any bar."""
+        rest = np.zeros((null.n_shuffles - len(found), 1 + max_degree))
+        return Evidence(draws, np.concatenate([found, rest]), alpha, n_landmarks)
+
+    longest = null_longest_bars(
+        activity,
+        groups,
+        cloud,
+        null,
+        max_degree=max_degree,
+        n_landmarks=n_landmarks,
+        settled=lambda found: settled(at_most_favourable(found)),
+        random_state=rng,
+    )
     return Evidence(draws, longest, alpha, n_landmarks)
+
+
+def common_window(by_degree: list[FloatArray]) -> tuple[float, float] | None:
+    """The scales at which a manifold with these holes is resolved; None without any.
+
+    Where most bars (n, 2) of the highest degree that has any exist, and of those where most of all do; the longest of
+    several.
+    """
+    bars = np.concatenate(by_degree)
+    if len(bars) == 0:
+        return None
+    ends = np.unique(bars)
+    highest = next(holes for holes in reversed(by_degree) if len(holes))
+    alive = [((b[:, :1] <= ends[:-1]) & (ends[1:] <= b[:, 1:])).sum(0) for b in (highest, bars)]
+    chosen = max(range(len(ends) - 1), key=lambda i: (alive[0][i], alive[1][i], ends[i + 1] - ends[i]))
+    return float(ends[chosen]), float(ends[chosen + 1])
+
+
+def _meets(bars: FloatArray, start: float, end: float) -> BoolArray:
+    """Whether bars (n, 2) exist somewhere in a window."""
+    return (bars[:, 0] < end) & (start < bars[:, 1])
 
 
 def _draw(

@@ -4,6 +4,8 @@ Null: every unit's activity is shifted in time by its own random amount (inside 
 keeps each unit's distribution and autocorrelation and destroys what they share; or, for samples without time order,
 permuted. The shuffled activity goes through the identical pipeline and leaves its longest bar per degree.
 ``p = (1 + #{null longest >= length}) / (1 + n_shuffles)``.
+
+Shuffles end early where no hole could become significant any more (Besag & Clifford 1991).
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ __all__ = [
     "time_shifted",
 ]
 
+# Shuffles between two looks at whether more are needed.
+BATCH = 10
 NullKind: TypeAlias = Literal["time-shift", "permutation"]
 Shuffler: TypeAlias = Callable[[FloatArray, IntArray, IntArray, np.random.Generator], FloatArray]
 
@@ -78,20 +82,33 @@ def null_longest_bars(
     *,
     max_degree: int,
     n_landmarks: int,
+    settled: Callable[[FloatArray], bool],
     random_state: RandomState,
 ) -> FloatArray:
-    """Longest finite bar of each degree 0..max_degree in each shuffle: (n_shuffles, 1 + max_degree).
+    """Longest finite bar of each degree 0..max_degree in each shuffle: (at most n_shuffles, 1 + max_degree).
 
-    Z2 only: over another prime the bars of an unstructured cloud are the same up to rare torsion.
+    Z2 only: over another prime the bars of an unstructured cloud are the same up to rare torsion. Ends early where
+    ``settled`` says of the shuffles so far that more could not change anything. It is asked after every ``BATCH`` of
+    them, whatever the number of workers, so that the numbers do not depend on it.
     """
-    jobs = (
-        delayed(_one_shuffle)(activity, groups, cloud, null.kind, max_degree, n_landmarks, seed)
-        for seed in spawn_seeds(random_state, null.n_shuffles)
-    )
-    results = Parallel(n_jobs=null.n_jobs, return_as="generator")(jobs)
+    seeds = spawn_seeds(random_state, null.n_shuffles)
+    found = np.empty((0, 1 + max_degree))
     label = f"shuffles to degree {max_degree}"
-    progress = tqdm(results, total=null.n_shuffles, desc=label, disable=not null.verbose, leave=False)
-    return np.array(list(progress))
+    with (
+        Parallel(n_jobs=null.n_jobs) as parallel,
+        tqdm(total=null.n_shuffles, desc=label, disable=not null.verbose, leave=False) as progress,
+    ):
+        for start in range(0, null.n_shuffles, BATCH):
+            batch = seeds[start : start + BATCH]
+            longest = parallel(
+                delayed(_one_shuffle)(activity, groups, cloud, null.kind, max_degree, n_landmarks, seed)
+                for seed in batch
+            )
+            found = np.concatenate([found, longest])
+            progress.update(len(batch))
+            if settled(found):
+                break
+    return found
 
 
 def longest_bars(points: FloatArray, max_degree: int) -> FloatArray:
