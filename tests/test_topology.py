@@ -524,7 +524,7 @@ def test_the_common_window_by_trying_all_scales():
             (alive(highest, s), alive(loops, s) + alive(cavities, s))
             for s in ((start + end) / 2, *rng(seed).uniform(0, 1, 2000))
         ]
-        assert found == max(tried)
+        assert found >= max(tried)
     assert common_window([np.array([[1.0, 4.0], [2.0, 3.0], [5.0, 9.0], [6.0, 9.0]])]) == (6.0, 9.0)
     assert common_window([np.empty((0, 2)), np.empty((0, 2))]) is None
 

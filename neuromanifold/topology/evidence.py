@@ -1,10 +1,11 @@
 """Evidence: the bars of several landmark draws beside those of the shuffles, and how many outlast them.
 
 A bar of degree q counts when ``p <= alpha`` against the shuffles' longest bars of that degree, one of degree 0 (a
-separate piece) only where it also stands apart at the scale of the holes. A manifold shows its holes at the same scales, and only
-the bars that exist there count: gaps between landmarks on a surface close before its cavity is born, and once a loop of
-a Klein bottle is filled, what remains has a cavity over Z3, which the bottle has not. Each draw of landmarks counts over Z2 and Z3: ``counts[field] = (b0, b1, ...)``, with the one
-endless piece in b0. What is said of the draws together (p-values, the common counts) is a median or a mode.
+separate piece) only where it also stands apart at the scale of the holes. A manifold shows its holes at the same
+scales, and only the bars that exist there count: gaps between landmarks on a surface close before its cavity is born,
+and once a loop of a Klein bottle is filled, what remains has a cavity over Z3, which the bottle has not. Each draw of
+landmarks counts over Z2 and Z3: ``counts[field] = (b0, b1, ...)``, with the one endless piece in b0. What is said of
+the draws together (p-values, the common counts) is a median or a mode.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from neuromanifold.topology.significance import (
     threshold,
 )
 
-__all__ = ["N_DRAWS", "Counts", "Evidence", "common_window", "gather"]
+__all__ = ["N_DRAWS", "Counts", "Evidence", "common_window", "gather", "resolved"]
 
 N_DRAWS = 5
 N_SHOWN = 6
@@ -69,10 +70,7 @@ class Evidence:
 
     @cached_property
     def seen(self) -> tuple[Diagrams, ...]:
-        """The bars of each draw, from degree 1 up those at the scales where its significant holes exist together.
-
-        An earlier bar is left out as a gap between landmarks only if it is shorter than all of them.
-        """
+        """The bars of each draw, from degree 1 up those at the scales where its significant holes are resolved."""
         return tuple(self._seen(draw) for draw in self.draws)
 
     @cached_property
@@ -111,19 +109,12 @@ class Evidence:
         return xr.Dataset(variables, coords={"degree_": np.arange(1, 1 + self.max_degree)}, attrs=attrs)
 
     def _seen(self, draw: Diagrams) -> Diagrams:
-        significant = self._significant(draw[PRIMES[0]])
-        window = common_window(significant)
+        window = resolved(self._significant(draw[PRIMES[0]]))
         if window is None:
             return draw
-        start, end = window
-        claimed = [bars[_meets(bars, start, end)] for bars in significant]
-        shortest = min(float(np.ptp(bars, axis=1).min()) for bars in claimed if len(bars))
-
-        def kept(bars: FloatArray) -> FloatArray:
-            outlived = (bars[:, 1] <= start) & (bars[:, 1] - bars[:, 0] >= shortest)
-            return bars[_meets(bars, start, end) | outlived]
-
-        return {prime: [pieces, *map(kept, holes)] for prime, (pieces, *holes) in draw.items()}
+        return {
+            prime: [pieces, *(bars[_meets(bars, window)] for bars in holes)] for prime, (pieces, *holes) in draw.items()
+        }
 
     def _significant(self, diagrams: list[FloatArray]) -> list[FloatArray]:
         """Bars of degree 1 and up that outlast the shuffles."""
@@ -198,11 +189,25 @@ def gather(
     return Evidence(draws, longest, alpha, n_landmarks)
 
 
-def common_window(by_degree: list[FloatArray]) -> tuple[float, float] | None:
+def resolved(by_degree: list[FloatArray]) -> tuple[float, float] | None:
     """The scales at which a manifold with these holes is resolved; None without any.
 
-    Where most bars (n, 2) of the highest degree that has any exist, and of those where most of all do; the longest of
-    several.
+    That is their common window, unless a bar that ended before it is as long as one of those there: such a hole is no
+    gap between landmarks, and the manifold is resolved where it is.
+    """
+    window = common_window(by_degree)
+    if window is None:
+        return None
+    there = np.concatenate([bars[_meets(bars, window)] for bars in by_degree])
+    shortest = np.ptp(there, axis=1).min()
+    earlier = [bars[(bars[:, 1] <= window[0]) & (np.ptp(bars, axis=1) >= shortest)] for bars in by_degree]
+    return common_window(earlier) or window
+
+
+def common_window(by_degree: list[FloatArray]) -> tuple[float, float] | None:
+    """The interval of scales where most bars (n, 2) of the highest degree that has any exist; None without any.
+
+    Of several, the one where most bars of all degrees exist, and of those the longest.
     """
     bars = np.concatenate(by_degree)
     if len(bars) == 0:
@@ -214,9 +219,9 @@ def common_window(by_degree: list[FloatArray]) -> tuple[float, float] | None:
     return float(ends[chosen]), float(ends[chosen + 1])
 
 
-def _meets(bars: FloatArray, start: float, end: float) -> BoolArray:
+def _meets(bars: FloatArray, window: tuple[float, float]) -> BoolArray:
     """Whether bars (n, 2) exist somewhere in a window."""
-    return (bars[:, 0] < end) & (start < bars[:, 1])
+    return (bars[:, 0] < window[1]) & (window[0] < bars[:, 1])
 
 
 def _draw(
