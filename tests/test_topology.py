@@ -39,6 +39,7 @@ from neuromanifold.topology.significance import (
     threshold,
     time_shifted,
 )
+from neuromanifold.topology.universal_null import universal_p_values
 
 DATA = Path(os.environ.get("NEUROMANIFOLD_SHARED_DATA", Path(__file__).resolve().parents[1].parent / "shared" / "data"))
 QUICK = {"n_shuffles": 19, "n_landmarks": 80, "n_landmarks_2": 60, "random_state": 0}
@@ -573,6 +574,31 @@ def test_no_hole_in_few_samples_says_nothing():
     verdict = decide(evidence(*[SHAPES["contractible"]] * 5), 120)
     assert verdict.template == UNDECIDED
     assert "120 samples are too few" in verdict.reasons[0]
+
+
+def test_universal_p_values_keep_their_level_where_their_law_holds():
+    """Bars whose log log (death / birth) has the left-skewed Gumbel law, wherever it lies."""
+
+    def diagram(n, seed):
+        ell = np.log(rng(seed).exponential(1.0, n)) - 1.7
+        birth = rng(seed + 10000).uniform(0.1, 1.0, n)
+        return np.c_[birth, birth * np.exp(np.exp(ell))]
+
+    false = np.mean([universal_p_values(diagram(200, seed)).min() <= 0.05 for seed in range(1000)])
+    assert 0.03 < false < 0.07
+    raised = np.vstack([diagram(99, 0), [0.1, 0.1 * np.exp(60)]])
+    assert universal_p_values(raised)[-1] < 1e-6
+    assert np.isnan(universal_p_values(diagram(5, 0))).all()
+
+
+def test_the_universal_null_finds_the_hole_of_a_ring_and_none_in_a_blob():
+    angle = rng().uniform(0, 2 * np.pi, 200)
+    ring_bars = persistence_diagrams(ring(angle) + 0.05 * rng(1).standard_normal((200, 2)), 1)[1]
+    p = universal_p_values(ring_bars)
+    assert (p <= 0.05).sum() == 1
+    assert p.argmin() == np.ptp(ring_bars, axis=1).argmax()
+    blobs = [universal_p_values(persistence_diagrams(rng(s).standard_normal((200, 2)), 1)[1]).min() for s in range(20)]
+    assert np.mean(np.array(blobs) <= 0.05) <= 0.15
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -30,6 +30,7 @@ from neuromanifold.topology.significance import (
     p_value,
     threshold,
 )
+from neuromanifold.topology.universal_null import universal_p_values
 
 __all__ = ["N_DRAWS", "Counts", "Evidence", "common_window", "gather", "resolved"]
 
@@ -95,6 +96,13 @@ class Evidence:
         limits = {prime: self._limits(diagrams) for prime, diagrams in self.draws[0].items()}
         limit = np.array([limits[p][d] for p, d in zip(prime.tolist(), degree.tolist(), strict=True)])
         significant = np.isfinite(death) & (death - birth > limit)
+        universal = np.concatenate(
+            [
+                universal_p_values(bars) if d > 0 else np.full(len(bars), np.nan)
+                for by_degree in self.draws[0].values()
+                for d, bars in enumerate(by_degree)
+            ]
+        )
         units = {"units": "RMS radii of the cloud"}
         variables = {
             "degree": ("bar", degree),
@@ -102,6 +110,7 @@ class Evidence:
             "birth": ("bar", birth, units),
             "death": ("bar", death, units),
             "significant": ("bar", significant),
+            "universal_p": ("bar", universal, {"long_name": "p by the universal null, times the number of bars"}),
             "null_longest": (("shuffle", "degree_"), self.null_longest[:, 1:], units),
             "null_threshold": ("degree_", self.thresholds[1:], units),
         }
