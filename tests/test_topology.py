@@ -500,6 +500,22 @@ def test_bars_that_match_nothing_are_undecided(name):
     assert "smooth more" in verdict.reasons[0]
 
 
+LIKENESS = {
+    "a figure eight": (NONE, TWO, NONE),
+    "a bouquet of 3 circles": (NONE, (5.0, 4.0, 3.0), NONE),
+    "2 separate circles": ((9.0,), TWO, NONE),
+    "a surface of genus 2": (NONE, (5.0, 4.0, 3.5, 3.0), ONE),
+    "a 3-torus": (NONE, (5.0, 4.0, 3.0), (5.0, 4.0, 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", LIKENESS)
+def test_known_spaces_that_are_no_templates_are_told(name):
+    verdict = decide(evidence(*[LIKENESS[name]] * 5), 1000)
+    assert verdict.template == UNDECIDED
+    assert f"({name} has)" in verdict.reasons[0]
+
+
 def test_holes_are_counted_at_the_scale_where_most_of_them_are():
     """The bars of a Klein bottle of Poisson units: over Z3 a cavity comes after its loops, and a gap closes before."""
     bottle = {

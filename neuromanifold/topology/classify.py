@@ -120,7 +120,22 @@ def _unmatched(counts: Counts) -> str:
         if pieces > 1
         else "look for separate groups of units"
     )
-    return f"no template has {holes}: {_REMEDY}, or {remedy}"
+    like = _like(counts)
+    return f"no template has {holes}{f' ({like} has)' if like else ''}: {_REMEDY}, or {remedy}"
+
+
+def _like(counts: Counts) -> str:
+    """A known space that is no template, with these Betti numbers over both fields; empty where none is known."""
+    if len(set(counts)) > 1:
+        return ""
+    pieces, loops, cavities = (*counts[0], 0)[:3]
+    if pieces > 1:
+        return f"{pieces} separate circles" if loops == pieces and not cavities else ""
+    if cavities == 0 and loops > 1:
+        return "a figure eight" if loops == 2 else f"a bouquet of {loops} circles"
+    if cavities == 1 and loops > 2 and loops % 2 == 0:
+        return f"a surface of genus {loops // 2}"
+    return "a 3-torus" if (loops, cavities) == (3, 3) else ""
 
 
 def _near_misses(evidence: Evidence) -> Iterator[str]:

@@ -74,7 +74,8 @@ class Topology(TransformerMixin, BaseEstimator):
     diagrams_ : dict
         ``diagrams_[prime][degree]``: bars (n_bars, 2) of the first draw.
     bars_ : xarray.Dataset
-        The same bars with the shuffles' longest bars, for figures and files.
+        The same bars with the shuffles' longest bars, and p-values by the universal null
+        (:mod:`neuromanifold.topology.universal_null`) as a second opinion; for figures and files.
     n_features_in_ : int
         Units.
 
