@@ -27,6 +27,8 @@ from neuromanifold.topology import start as start_module
 from neuromanifold.topology.classify import UNDECIDED, candidates, decide, has_no_hole, without_folds
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points, landmark_cloud
 from neuromanifold.topology.coordinates import _on_edges, reduced_basis
+from neuromanifold.topology.cost import Cost, check_cost
+from neuromanifold.topology.cycles import representative_cycle
 from neuromanifold.topology.evidence import Evidence, common_window
 from neuromanifold.topology.folds import fold_ratio
 from neuromanifold.topology.persistence import PRIMES, Cocycle, bar_lengths, longest_cocycles
@@ -694,6 +696,39 @@ def test_bars_for_the_report(fitted):
         assert bars.attrs[name] == value
     assert bars.attrs["reasons"] == "; ".join(topology.reasons_)
     assert np.isinf(bars["death"]).sum() == 2
+
+
+def test_cycles_are_the_samples_round_the_loop_in_order(fitted):
+    topology, _, angle = fitted
+    (cycle,) = topology.cycles_
+    steps = difference(np.roll(angle[cycle], -1), angle[cycle])
+    # Once round, and no step across the hole.
+    assert abs(abs(steps.sum()) - 2 * np.pi) < 1e-9
+    assert np.abs(steps).max() < 1.2
+
+
+def test_the_cycle_of_two_rings_is_the_one_that_is_asked_for():
+    small, large = ring(np.linspace(0, 2 * np.pi, 30, endpoint=False)), 3 * ring(np.arange(24) * 2 * np.pi / 24)
+    cloud = np.concatenate([small, large + np.array([10.0, 0.0])])
+    bars = persistence_diagrams(cloud, 1)[1]
+    births = np.sort(bars[np.argsort(bars[:, 0] - bars[:, 1])[:2], 0])
+    np.testing.assert_array_equal(np.sort(representative_cycle(cloud, births[0])), np.arange(30))
+    np.testing.assert_array_equal(np.sort(representative_cycle(cloud, births[1])), np.arange(30, 54))
+    assert representative_cycle(cloud, 0.123).size == 0
+
+
+def test_cost_is_told_before_and_refused_with_the_largest_number():
+    cost = Cost(200, 2, 110, 1)
+    assert cost.n_simplices == 64_684_950
+    assert "65 million simplices each, about 71 s and 0.1 GB on 1 workers" in str(cost)
+    check_cost("n_landmarks_2", 558, 2)
+    with pytest.raises(InputError, match="use n_landmarks_2 <= 558"):
+        check_cost("n_landmarks_2", 559, 2)
+
+
+def test_verbose_tells_the_cost(capsys):
+    Topology(**QUICK | {"verbose": True}).fit(ring_of_units()[0])
+    assert "holes to degree 1 of up to 29 clouds of 80 landmarks" in capsys.readouterr().err
 
 
 def test_transform_gives_the_angle_of_seen_and_unseen_samples(fitted):

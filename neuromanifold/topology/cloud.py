@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from neuromanifold._typing import FloatArray, IntArray
 
-__all__ = ["CloudSettings", "Reduction", "dense_part", "farthest_points", "landmark_cloud"]
+__all__ = ["CloudSettings", "Reduction", "dense_part", "farthest_points", "landmark_cloud", "landmark_rows"]
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,17 @@ def landmark_cloud(
     common size every bar of the larger cloud, noise included, would be longer than the shuffles'.
     """
     points = Reduction.fit(activity, settings.n_components)(activity)
-    dense = points[dense_part(points, settings)]
-    radius = np.sqrt(np.sum(dense.var(axis=0)))
-    return dense[farthest_points(dense, n_landmarks, rng)] / (radius if radius > 0 else 1.0)
+    kept, chosen = landmark_rows(points, settings, n_landmarks, rng)
+    radius = np.sqrt(np.sum(points[kept].var(axis=0)))
+    return points[chosen] / (radius if radius > 0 else 1.0)
+
+
+def landmark_rows(
+    points: FloatArray, settings: CloudSettings, n_landmarks: int, rng: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Rows of the reduced activity (n, r) that are in its dense part, and those of them that are landmarks."""
+    kept = dense_part(points, settings)
+    return kept, kept[farthest_points(points[kept], n_landmarks, rng)]
 
 
 def dense_part(points: FloatArray, settings: CloudSettings) -> IntArray:

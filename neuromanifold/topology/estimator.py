@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
@@ -17,10 +19,12 @@ from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.checks import check_intervals, check_settings, check_units, validated
 from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, without_folds
-from neuromanifold.topology.cloud import CloudSettings, Reduction
-from neuromanifold.topology.evidence import Evidence, gather
+from neuromanifold.topology.cloud import CloudSettings, Reduction, landmark_rows
+from neuromanifold.topology.cost import Cost, check_cost
+from neuromanifold.topology.cycles import representative_cycle
+from neuromanifold.topology.evidence import N_DRAWS, Evidence, gather
 from neuromanifold.topology.folds import fold_ratio
-from neuromanifold.topology.persistence import PRIMES
+from neuromanifold.topology.persistence import PRIMES, persistence_diagrams
 from neuromanifold.topology.significance import NullKind, NullSettings, draw_rows
 from neuromanifold.topology.start import COORDINATES, first_coordinates
 
@@ -55,7 +59,7 @@ class Topology(TransformerMixin, BaseEstimator):
     n_jobs : int or None
         Parallel shuffles (joblib).
     verbose : bool
-        Progress bars.
+        Progress bars, and before them what a step will cost.
     random_state : int, Generator or None
         Draws of samples, landmarks and shuffles.
 
@@ -76,6 +80,8 @@ class Topology(TransformerMixin, BaseEstimator):
     bars_ : xarray.Dataset
         The same bars with the shuffles' longest bars, and p-values by the universal null
         (:mod:`neuromanifold.topology.universal_null`) as a second opinion; for figures and files.
+    cycles_ : tuple of arrays (m,)
+        For each loop counted over Z2, rows of ``X`` along a closed path round it, in order: the samples that make it.
     n_features_in_ : int
         Units.
 
@@ -116,11 +122,13 @@ class Topology(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError, NotEnoughDataError
-            For settings out of range, activity that is not finite or has constant units, too few samples or units,
-            and intervals too short to shift units in.
+            For settings out of range or too dear, activity that is not finite or has constant units, too few samples
+            or units, and intervals too short to shift units in.
         """
         landmarks = {"n_landmarks": self.n_landmarks, "n_landmarks_2": self.n_landmarks_2}
         check_settings(self.alpha, self.n_shuffles, landmarks, self.density_quantile, self.null)
+        for degree, (name, number) in enumerate(landmarks.items(), start=1):
+            check_cost(name, number, degree)
         self.null_ = self._null(X)
         activity, intervals = self._activity(X, groups)
         rng = numpy_generator(self.random_state)
@@ -134,6 +142,7 @@ class Topology(TransformerMixin, BaseEstimator):
             verdict = without_folds(verdict, fold_ratio(self._reduction(drawn), rng))
         self._state(evidence, verdict)
         self._fit_coordinates(activity, rng)
+        self.cycles_ = self._cycles(activity, rng)
         self.bars_ = self._bars(evidence)
         return self
 
@@ -186,6 +195,9 @@ class Topology(TransformerMixin, BaseEstimator):
         null = NullSettings(self.null_, int(self.n_shuffles), self.n_jobs, self.verbose)
 
         def up_to(degree: int, n_landmarks: int) -> Evidence:
+            if self.verbose:
+                n_clouds = null.n_shuffles + len(PRIMES) * N_DRAWS
+                tqdm.write(str(Cost(n_landmarks, degree, n_clouds, self.n_jobs)), file=sys.stderr)
             return gather(
                 activity,
                 intervals,
@@ -222,6 +234,18 @@ class Topology(TransformerMixin, BaseEstimator):
             self._coordinates = first_coordinates(self.template_, points, self._cloud, self.n_landmarks, rng)
         except InputError as error:
             self.reasons_ = (*self.reasons_, f"transform gives NaN, for {error}")
+
+    def _cycles(self, activity: FloatArray, rng: np.random.Generator) -> tuple[IntArray, ...]:
+        """Rows along each claimed loop, of a draw of landmarks of their own."""
+        n_loops = self.betti_[PRIMES[0]][1]
+        if not n_loops:
+            return ()
+        rows = draw_rows(len(activity), self._cloud.n_samples, rng)
+        points = self._reduction(activity[rows])
+        _, chosen = landmark_rows(points, self._cloud, self.n_landmarks, rng)
+        bars = persistence_diagrams(points[chosen], 1)[1]
+        longest = np.argsort(bars[:, 0] - bars[:, 1], kind="stable")[:n_loops]
+        return tuple(rows[chosen[representative_cycle(points[chosen], birth)]] for birth in bars[longest, 0])
 
     def _bars(self, evidence: Evidence) -> xr.Dataset:
         return evidence.dataset().assign_attrs(
