@@ -96,7 +96,7 @@ class Topology(TransformerMixin, BaseEstimator):
         n_shuffles: int = 100,
         n_components: int | Literal["auto"] = "auto",
         n_landmarks: int = 300,
-        n_landmarks_2: int = 200,
+        n_landmarks_2: int = 250,
         density_quantile: float = 1.0,
         null: NullKind | Literal["auto"] = "auto",
         n_jobs: int | None = None,
