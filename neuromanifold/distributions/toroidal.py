@@ -26,6 +26,8 @@ class ProductVonMises:
         Mean directions :math:`(\mu_1, \dots, \mu_q)`, each a vector of R²; each is normalised here.
     concentration : Tensor, shape (..., q)
         :math:`\kappa_j \ge 0` of each circle.
+    validate_args : bool
+        As of :class:`~neuromanifold.distributions.VonMisesFisher`.
 
     Raises
     ------
@@ -33,14 +35,15 @@ class ProductVonMises:
         If a shape does not fit, or for the reasons of :class:`~neuromanifold.distributions.VonMisesFisher`.
     """
 
-    def __init__(self, loc: Tensor, concentration: Tensor) -> None:
+    def __init__(self, loc: Tensor, concentration: Tensor, *, validate_args: bool = True) -> None:
         n_circles = concentration.shape[-1] if concentration.ndim else 0
         if n_circles < 1 or loc.ndim < 1 or loc.shape[-1] != 2 * n_circles:
             raise InputError(
                 "loc must have shape (..., 2 q) and concentration (..., q) for q circles; "
                 f"got {tuple(loc.shape)} and {tuple(concentration.shape)}"
             )
-        self.circles = VonMisesFisher(loc.unflatten(-1, (n_circles, 2)), concentration.unsqueeze(-1))
+        directions = loc.unflatten(-1, (n_circles, 2))
+        self.circles = VonMisesFisher(directions, concentration.unsqueeze(-1), validate_args=validate_args)
 
     @property
     def loc(self) -> Tensor:

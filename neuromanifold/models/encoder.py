@@ -69,4 +69,5 @@ class Encoder(nn.Module):
         direction, raw = out.split([self.cover.embedding_dim, out.shape[1] - self.cover.embedding_dim], dim=1)
         concentration = torch.exp(LOG_CONCENTRATION + LOG_CONCENTRATION_SPAN * torch.tanh(raw / LOG_CONCENTRATION_SPAN))
         law = ProductVonMises if isinstance(self.cover, Torus) else VonMisesFisher
-        return law(direction, concentration)
+        # Valid by construction: no need to wait for the device in every batch.
+        return law(direction, concentration, validate_args=False)
