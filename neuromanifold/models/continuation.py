@@ -20,7 +20,7 @@ from neuromanifold.models.expectation_maximisation import Basis, Fit, expectatio
 from neuromanifold.models.harmonic_regression import Regression, fit_regression
 from neuromanifold.models.moments import Moments
 
-__all__ = ["Path", "band_limits", "best_start", "refined"]
+__all__ = ["Path", "band_limits", "best_start", "direct", "refined"]
 
 # Band limits of the path: eigenvalues up to level^2 times the first. Beyond 8 (a tuning curve of about 25 degrees) a
 # curve through real activity begins to wander, so finer levels need the gain of shapes that have little noise.
@@ -30,6 +30,7 @@ USUAL_LEVEL = 8
 FINE_GAIN = 1.0
 MAX_STEPS = 30
 MAX_FINE_STEPS = 10
+MAX_DIRECT_STEPS = 5
 # Standard errors of the held-out gain below which a finer decoder is not worth its freedom, and how many such in a
 # row end the path.
 GAIN = 1.0
@@ -50,8 +51,8 @@ def best_start(
     *,
     beta: float = 1.0,
     keep: Callable[[str, Callable[[], Fit | None]], Fit | None] = lambda _, compute: compute(),
-) -> Fit:
-    """The likeliest of several starting coordinates (n, m) after a coarse fit of each.
+) -> tuple[Fit, Tensor]:
+    """The likeliest of several starting coordinates (n, m) after a coarse fit of each: that fit, and the coordinates.
 
     ``keep`` computes the fit of a named start, or knows it.
 
@@ -61,16 +62,16 @@ def best_start(
         If every start is degenerate.
     """
     tried = [
-        keep(f"start {number}", partial(_coarse_fit, activity, basis, points, beta))
+        (keep(f"start {number}", partial(_coarse_fit, activity, basis, points, beta)), points)
         for number, points in enumerate(starts)
     ]
-    fits = [fit for fit in tried if fit is not None]
+    fits = [(fit, points) for fit, points in tried if fit is not None]
     if not fits:
         raise InputError(
             f"none of {len(starts)} starts could be fitted on {basis.template.name!r}: try another template or "
             "random_state, or give task coordinates y"
         )
-    return max(fits, key=lambda fit: fit.log_likelihood)
+    return max(fits, key=lambda pair: pair[0].log_likelihood)
 
 
 def _coarse_fit(activity: Tensor, basis: Basis, points: Tensor, beta: float) -> Fit | None:
@@ -95,6 +96,11 @@ class Path:
     n_harmonics: int
     held_out: tuple[tuple[int, float], ...]
 
+    @property
+    def score(self) -> float:
+        """Held-out log-likelihood of the best fit."""
+        return dict(self.held_out)[self.n_harmonics]
+
 
 def refined(
     train: Tensor,
@@ -113,7 +119,7 @@ def refined(
         max_steps = MAX_STEPS if _level(basis, size) <= USUAL_LEVEL else MAX_FINE_STEPS
         fit = expectation_maximisation(train, basis, regression, size, beta=beta, max_steps=max_steps)
         regression = fit.regression
-        score = grid_posterior(basis, regression.weight, regression.noise).log_likelihood(held_out)
+        score = _scores(basis, fit, held_out)
         scores.append((size, float(score.mean())))
         if best is None or _is_gain(score - best[0], _level(basis, size)):
             best, misses = (score, fit, size), 0
@@ -123,6 +129,29 @@ def refined(
             break
     assert best is not None
     return Path(best[1], best[2], tuple(scores))
+
+
+def direct(train: Tensor, held_out: Tensor, basis: Basis, points: Tensor, *, beta: float = 1.0) -> Path:
+    """All harmonics at once, from starting coordinates (n, m) of the training samples, which are kept.
+
+    Where these are good already (directions from the centre of a closed surface), a coarse decoder would bend them
+    until its few harmonics write the surface, and finer ones would not find what it lacks.
+
+    Raises
+    ------
+    torch.linalg.LinAlgError
+        Where the coordinates are degenerate.
+    """
+    start = fit_regression(Moments.at_points(basis.harmonics, points, train), basis.harmonics.eigenvalues)
+    size = len(basis.harmonics)
+    fit = expectation_maximisation(train, basis, start, size, beta=beta, max_steps=MAX_DIRECT_STEPS)
+    return Path(fit, size, ((size, float(_scores(basis, fit, held_out).mean())),))
+
+
+def _scores(basis: Basis, fit: Fit, held_out: Tensor) -> Tensor:
+    """Log-likelihood of held-out samples (n,)."""
+    found = fit.regression
+    return grid_posterior(basis, found.weight, found.noise, density=fit.density).log_likelihood(held_out)
 
 
 def _level(basis: Basis, size: int) -> float:

@@ -6,12 +6,14 @@ samples of known coordinates add theirs. Along a closed curve the likelihood har
 reparametrisation, so without labels grid points are relabelled in every step so that the curve is visited
 uniformly, as the prior says; left alone, EM drifts, and at constant speed a smooth decoder would be a rough
 one wherever the curve bends (the gauge of the result is chosen afterwards,
-:mod:`~neuromanifold.models.gauge`).
+:mod:`~neuromanifold.models.gauge`). On surfaces the prior is the density of the samples
+(:mod:`~neuromanifold.models.sampling_density`), and the last steps move the surface along its normals only
+(:mod:`~neuromanifold.models.normal_motion`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,7 +25,9 @@ from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regr
 from neuromanifold.models.moments import BLOCK, Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.normal_motion import along_normals
 from neuromanifold.models.occupancy import DENSITY_ORDER, density, interpolated, uniform_labels
+from neuromanifold.models.sampling_density import SamplingDensity
 
 __all__ = ["Basis", "Fit", "expectation_maximisation", "expected_moments", "grid_posterior", "posterior_width"]
 
@@ -70,6 +74,11 @@ class Basis:
         return self.template.dim == 1 and self.template.periods[0] is not None
 
     @property
+    def is_closed_surface(self) -> bool:
+        template = self.template
+        return template.dim == 2 and template.cover is template and template.periods[-1] is not None
+
+    @property
     def step(self) -> float:
         """Typical distance between neighbouring grid points."""
         return float((self.grid.weights.sum() / len(self.grid.weights)) ** (1 / self.template.dim))
@@ -77,11 +86,14 @@ class Basis:
 
 @dataclass(frozen=True)
 class Fit:
-    """A regression with the mean log-likelihood of the last E-step and the number of steps taken."""
+    """A regression with the mean log-likelihood of the last E-step, the number of steps taken, and the density of the
+    samples over the template (None where the prior is uniform).
+    """
 
     regression: Regression
     log_likelihood: float
     n_steps: int
+    density: SamplingDensity | None = None
 
 
 def expectation_maximisation(
@@ -95,6 +107,7 @@ def expectation_maximisation(
     max_steps: int = 30,
     tolerance: float = 1e-3,
     thinning: float = 1.0,
+    sliding: bool = True,
 ) -> Fit:
     """Alternate exact posteriors and regressions from a start until the likelihood stops rising.
 
@@ -120,20 +133,26 @@ def expectation_maximisation(
     basis = basis.restricted(max(n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1 if relabelled else 0))
     regression, previous = start, -float("inf")
     prior: Prior | None = None
+    density: SamplingDensity | None = None
     for n_steps in range(1, max_steps + 1):
-        law = grid_posterior(basis, regression.weight, regression.noise, beta)
+        law = grid_posterior(basis, regression.weight, regression.noise, beta, density)
         moments, log_likelihood = expected_moments(activity, basis, law, relabelled=relabelled)
         if labelled is not None:
             moments = moments + labelled
+        elif basis.is_closed_surface:
+            density = SamplingDensity.of(moments, basis.decoder(moments.cross))
         if n_steps % CHOICE_INTERVAL == 1:
             prior = None
         independent = moments.restricted(n_harmonics).thinned(thinning)
-        regression = fit_regression(independent, basis.harmonics.eigenvalues, prior=prior)
-        prior = regression.prior
+        fitted = fit_regression(independent, basis.harmonics.eigenvalues, prior=prior)
+        if not sliding:
+            before = basis.decoder(regression.weight)
+            fitted = replace(fitted, weight=along_normals(before, fitted.weight, basis.grid, basis.values))
+        regression, prior = fitted, fitted.prior
         if log_likelihood - previous < tolerance and n_steps > 2:
             break
         previous = log_likelihood
-    return Fit(regression, log_likelihood, n_steps)
+    return Fit(regression, log_likelihood, n_steps, density)
 
 
 def posterior_width(basis: Basis, weight: Tensor, noise: Noise) -> float:
@@ -148,15 +167,18 @@ def posterior_width(basis: Basis, weight: Tensor, noise: Noise) -> float:
     return float(information.rsqrt()) / basis.step
 
 
-def grid_posterior(basis: Basis, weight: Tensor, noise: Noise, beta: float = 1.0) -> GridPosterior | NarrowPosterior:
+def grid_posterior(
+    basis: Basis, weight: Tensor, noise: Noise, beta: float = 1.0, density: SamplingDensity | None = None
+) -> GridPosterior | NarrowPosterior:
     """The posterior of a decoder (weights (q, d) of the first q harmonics): on the grid where that resolves it."""
+    at_grid = None if density is None else density(basis.grid.points)
     means = basis.values[:, : len(weight)] @ weight
     # A tempered posterior is narrower (beta < 1) or wider than the noise.
     width = beta**0.5 * posterior_width(basis, weight, noise)
     if width > LEAST_WIDTH:
-        return GridPosterior(basis.template, basis.grid, means, noise, beta)
+        return GridPosterior(basis.template, basis.grid, means, noise, beta, density=at_grid)
     wide = GridPosterior(basis.template, basis.grid, means, noise, 1.0, LEAST_WIDTH * beta**0.5 / width)
-    return NarrowPosterior(wide, basis.decoder(weight), noise, beta)
+    return NarrowPosterior(wide, basis.decoder(weight), noise, beta, density)
 
 
 def expected_moments(

@@ -54,13 +54,16 @@ class GridLaw(ABC):
         On the device and in the dtype of the activity.
     beta : float
         Weight of the KL divergence.
+    density : Tensor (G,), optional
+        Of the samples at the grid's points, up to a factor; else the prior is uniform.
     """
 
-    def __init__(self, template: Manifold, grid: Grid, beta: float) -> None:
+    def __init__(self, template: Manifold, grid: Grid, beta: float, density: Tensor | None = None) -> None:
         self.template = template
         self.grid = grid
         self.beta = beta
-        self._log_prior = torch.log(grid.weights / grid.weights.sum())
+        prior = grid.weights if density is None else grid.weights * density
+        self._log_prior = torch.log(prior / prior.sum())
 
     @abstractmethod
     def evidence(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,6 +124,8 @@ class GridPosterior(GridLaw):
         Weight of the KL divergence.
     widening : float
         Factor on the noise's standard deviation, where the grid could not resolve the posterior otherwise.
+    density : Tensor (G,), optional
+        Of the samples at the grid's points, up to a factor; else the prior is uniform.
     """
 
     def __init__(
@@ -131,8 +136,9 @@ class GridPosterior(GridLaw):
         noise: Noise,
         beta: float = 1.0,
         widening: float = 1.0,
+        density: Tensor | None = None,
     ) -> None:
-        super().__init__(template, grid, beta)
+        super().__init__(template, grid, beta, density)
         white = means @ noise.whitening / widening
         self._centre = white.mean(0)
         # The means span few dimensions: only activity along them tells grid points apart.

@@ -4,8 +4,9 @@ the manifold.
     z* = argmin_z |x - f(z)|,   covariance beta (J^T J)^-1 in an orthonormal frame at z*,   J = df at z*,
 
 all in whitened activity. Laplace's method with the Fisher information: right to first order in noise over
-radius of curvature. The nearest points are reached from the means of a widened posterior on the grid by
-Gauss-Newton steps on the template.
+radius of curvature. Where samples have a density p over the template, z* moves by ``covariance grad log p``: noise
+more often comes from where they are dense. The nearest points are reached from the means of a widened posterior on
+the grid by Gauss-Newton steps on the template.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.sampling_density import SamplingDensity
 
 __all__ = ["NarrowPosterior"]
 
@@ -42,14 +44,24 @@ class NarrowPosterior:
     noise : Noise
     beta : float
         Weight of the KL divergence.
+    density : SamplingDensity, optional
+        Of the samples over the template; else the prior is uniform.
     """
 
-    def __init__(self, start: GridPosterior, decoder: HarmonicDecoder, noise: Noise, beta: float) -> None:
+    def __init__(
+        self,
+        start: GridPosterior,
+        decoder: HarmonicDecoder,
+        noise: Noise,
+        beta: float,
+        density: SamplingDensity | None = None,
+    ) -> None:
         self.template: Manifold = start.template
         self._start = start
         self._white = HarmonicDecoder(decoder.template, decoder.order, decoder.weight @ noise.whitening)
         self._noise = noise
         self._beta = beta
+        self._density = density
 
     def mean_points(self, activity: Tensor) -> Tensor:
         """The nearest point of the manifold to each sample, as points (n, m) of the template."""
@@ -85,7 +97,8 @@ class NarrowPosterior:
         points = self.template.project(z[:, None] + (tangent @ moved).mT)
         density = self._noise.log_normaliser - 0.5 * (x @ self._noise.whitening - value).square().sum(1)
         log_width = 0.5 * self.template.dim * math.log(2 * math.pi) - root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return points, density + log_width - math.log(self.template.volume)
+        log_prior = 0.0 if self._density is None else self._density.log(z)
+        return points, density + log_width + log_prior - math.log(self.template.volume)
 
     def _nearest(self, x: Tensor) -> Tensor:
         """Gauss-Newton on the template from the mean of the widened posterior."""
@@ -95,15 +108,24 @@ class NarrowPosterior:
             tangent, value, jacobian = self._linearised(z)
             gradient = jacobian.mT @ (white - value)[..., None]
             step = torch.linalg.solve(_information(jacobian), gradient)
-            step = step * (MAX_STEP / torch.linalg.vector_norm(step, dim=1, keepdim=True)).clamp_max(1)
-            z = self.template.project(z + (tangent @ step)[..., 0])
-        return z
+            z = self.template.project(z + (tangent @ _short(step))[..., 0])
+        if self._density is None:
+            return z
+        tangent, _, jacobian = self._linearised(z)
+        gradient = self._density.log_gradient(z, tangent)[..., None]
+        step = self._beta * torch.linalg.solve(_information(jacobian), gradient)
+        return self.template.project(z + (tangent @ _short(step))[..., 0])
 
     def _linearised(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Frame (n, m, k), whitened mean (n, d) and its Jacobian (n, d, k) in that frame."""
         tangent, _ = self.template.frame(z)
         pairs = [torch.func.jvp(self._white, (z,), (tangent[..., i],)) for i in range(self.template.dim)]
         return tangent, pairs[0][0], torch.stack([pair[1] for pair in pairs], dim=-1)
+
+
+def _short(step: Tensor) -> Tensor:
+    """Steps (n, k, 1) of at most the largest size."""
+    return step * (MAX_STEP / torch.linalg.vector_norm(step, dim=1, keepdim=True)).clamp_max(1)
 
 
 def _information(jacobian: Tensor) -> Tensor:
