@@ -19,6 +19,7 @@ from neuromanifold.bands import with_bands
 from neuromanifold.bootstrap import bootstrap_decoders, resampling_units, time_blocks
 from neuromanifold.geometry import Immersion, jacobian
 from neuromanifold.manifolds import Sphere, resolve
+from neuromanifold.models.visit_coordinates import in_visit_coordinates
 from neuromanifold.profile import QUANTITIES, curvature_error, curvature_profile, immersion_profile, length_scale
 from neuromanifold.statistics import (
     angular_error,
@@ -207,6 +208,16 @@ def test_draws_without_labels_leave_coordinates_alone() -> None:
         moved = Immersion(model.template_, draws.decoder.changed(weight - draws.decoder.weight))(angles) - f(angles)
         along = (moved * tangent).sum(1)
         assert float(along.square().mean()) < 0.01 * float(moved.square().sum(1).mean())
+
+
+def test_a_curve_in_coordinates_that_are_visited_uniformly_is_the_same_curve() -> None:
+    """Visits crowd somewhere: the new coordinate undoes it, and what is written back is the old map."""
+    model = noisy_circle(False)[1]
+    template, u = model.template_, torch.linspace(0, 2 * math.pi, 400, dtype=torch.float64)[:-1, None]
+    visits = template.embed(u + 0.2 * torch.sin(u))
+    visited, back = in_visit_coordinates(model.decoder_, visits, 30)
+    torch.testing.assert_close(back @ visited.weight, model.decoder_.weight, rtol=0, atol=1e-3)
+    torch.testing.assert_close(visited(template.embed(u)), model.decoder_(visits), rtol=0, atol=0.02)
 
 
 def test_trials_are_resampled_whole_where_there_are_many() -> None:

@@ -42,16 +42,18 @@ class GaussianDraws:
         Of the blocks that are resampled as wholes, thinned by the autocorrelation time.
     eigenvalues : Tensor (p,)
         Of the moments' harmonics.
+    weight : Tensor (p or more, d)
+        The fit. Without labels a regression at its posterior is another step of its own, which belongs to the error.
     n_passes : int
         Of the smoother in the fit whose deviations are drawn.
     """
 
-    def __init__(self, blocks: Sequence[Moments], eigenvalues: Tensor, n_passes: int = 1) -> None:
+    def __init__(self, blocks: Sequence[Moments], eigenvalues: Tensor, weight: Tensor, n_passes: int = 1) -> None:
         total = sum(blocks[1:], start=blocks[0])
         chosen = fit_regression(total, eigenvalues, n_passes=n_passes).prior
         # With the band limit known, fewer dimensions of noise hide the weak directions of the signal.
         fit = fit_regression(total, eigenvalues, prior=chosen)
-        self._weight = fit.weight
+        self._weight = weight[: len(eigenvalues)]
         self._eigenvalues = eigenvalues
         into, self._back = fit.signal()
         self._signal = total.transformed(into)

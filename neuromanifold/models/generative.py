@@ -17,7 +17,7 @@ from neuromanifold._errors import InputError
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
-from neuromanifold.models.base import FitSettings, Generative
+from neuromanifold.models.base import DecoderDraws, FitSettings, Generative
 from neuromanifold.models.block_fits import GaussianBlockFits, PosteriorMoments, members
 from neuromanifold.models.continuation import Path, best_start, direct, refined
 from neuromanifold.models.decoder_draws import GaussianDraws
@@ -38,6 +38,7 @@ from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
 from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, Seen, lowered, remembered, updated, weights_in
+from neuromanifold.models.visit_coordinates import DrawsWrittenBack, in_visit_coordinates
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
 
@@ -89,13 +90,23 @@ class GaussianGenerative(Generative):
 
     def draws(
         self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
-    ) -> tuple[HarmonicDecoder, GaussianDraws]:
-        time, template = self.autocorrelation_time, self.decoder.template
-        order = max(largest_order(template, round(len(activity) / time)), self.decoder.order)
-        fine = HarmonicDecoder(template, order, self.decoder.weight)
-        moments_of = PosteriorMoments(fine, self.noise, beta, activity)
-        moments = [moments_of(activity[rows], labels[rows]).thinned(time) for rows in members(blocks)]
-        return fine, GaussianDraws(moments, moments_of.eigenvalues, int(self.prior.get("n_passes", 1)))
+    ) -> tuple[HarmonicDecoder, DecoderDraws]:
+        template = self.decoder.template
+        most = largest_order(template, round(len(activity) / self.autocorrelation_time))
+        fine = HarmonicDecoder(template, max(most, self.decoder.order), self.decoder.weight)
+        if self.label_tolerance is not None or template.dim > 1 or template.periods[0] is None:
+            return fine, self._draws_about(fine, beta, activity, labels, blocks)
+        visits = self.posterior(beta, activity).mean_points(activity).to(fine.weight)
+        visited, back = in_visit_coordinates(fine, visits, most)
+        return fine, DrawsWrittenBack(self._draws_about(visited, beta, activity, labels, blocks), back)
+
+    def _draws_about(
+        self, decoder: HarmonicDecoder, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+    ) -> GaussianDraws:
+        moments_of = PosteriorMoments(decoder, self.noise, beta, activity)
+        rows = members(blocks)
+        moments = [moments_of(activity[some], labels[some]).thinned(self.autocorrelation_time) for some in rows]
+        return GaussianDraws(moments, moments_of.eigenvalues, decoder.weight, int(self.prior.get("n_passes", 1)))
 
 
 def fit_generative(
