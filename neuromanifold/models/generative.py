@@ -49,7 +49,7 @@ N_PATH = 5000
 HELD_OUT = 0.2
 NOTHING_SEEN = "the model's file is of an earlier version, without what it needs to go on: fit it to all samples again"
 # Held-out log-likelihood (nats a sample) that coordinates bent along the path gain over those of a good start, though
-# the surface is worse (0.02 to 0.05 on spheres); a start that is not good loses by far more (0.3 on tori).
+# the surface is worse (0 to 0.03 on spheres, 0.05 where the fit has not converged); bad starts lose by far more.
 BENT_GAIN = 0.1
 
 
@@ -230,9 +230,12 @@ def _searched(
 
 
 def _path(activity: Tensor, held: Tensor, basis: Basis, coarse: Regression, points: Tensor, beta: float) -> Path:
-    """From a coarse fit or, on a closed surface, straight from starting coordinates (n, m) where these are good."""
+    """From a coarse fit or, on a closed surface without loops, straight from starting coordinates (n, m).
+
+    These are directions from the centre there; the circular coordinates of a torus are too rough to be kept.
+    """
     path = refined(activity[~held], activity[held], basis, coarse, beta=beta)
-    if not basis.is_closed_surface:
+    if not basis.is_closed_surface or basis.template.betti(2)[1] > 0:
         return path
     straight = direct(activity[~held], activity[held], basis, points[~held], beta=beta)
     return path if path.score > straight.score + BENT_GAIN else straight
