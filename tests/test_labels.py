@@ -17,6 +17,7 @@ from neuromanifold.manifolds import resolve
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_regression import fit_regression
 from neuromanifold.models.label_errors import label_error_score
+from neuromanifold.models.labelled_samples import LabelledSamples
 from neuromanifold.models.labels import check_labels
 from neuromanifold.models.moments import Moments
 from neuromanifold.profile import curvature_error, immersion_profile
@@ -110,6 +111,19 @@ def test_exact_labels_of_units_that_spike_are_taken_as_exact() -> None:
     rec = nm.synthetic.head_direction_cells(n_times=2000, n_units=20, random_state=0)
     counts, angles = rec["activity"].to_numpy().astype(float), rec["head_direction"].to_numpy()
     assert nm.TopologicalVAE(**FAST).fit(counts, angles).label_tolerance_ == 0
+
+
+def test_a_selection_of_samples_keeps_the_share_of_labels() -> None:
+    """Labels at every second sample, say of a slower camera, must not all fall out of every tenth sample."""
+    labels = torch.arange(1000.0)[:, None]
+    labels[::2] = torch.nan
+    zeros = torch.zeros(1000, dtype=torch.long)
+    some = LabelledSamples(labels.nan_to_num(), labels, zeros, zeros, 1).every(10)
+    assert int(some.known.sum()) == 50
+    assert len(some) == 100
+    known = some.labels[some.known]
+    assert torch.equal(known, known.sort(0).values)
+    assert torch.equal(some.activity[some.known], known)
 
 
 def test_a_known_tolerance_is_kept() -> None:

@@ -19,16 +19,18 @@ MAX_LAG_SHARE = 0.1
 def autocorrelation_time(residual: Tensor, groups: Tensor) -> float:
     """Integrated autocorrelation time, in samples (at least 1), of residuals (n, d) inside intervals (n,)."""
     residual = residual - residual.mean(0)
-    variance = residual.square().mean(0)
+    variance = residual.var(0, correction=0)
     used = variance > 0
     if not bool(used.any()):
         return 1.0
     time = 1.0
     for lag in range(1, max(2, int(MAX_LAG_SHARE * len(residual)))):
-        inside = groups[lag:] == groups[:-lag]
-        if not bool(inside.any()):
+        inside = (groups[lag:] == groups[:-lag]).to(residual)
+        n_inside = float(inside.sum())
+        if n_inside == 0:
             break
-        product = (residual[lag:] * residual[:-lag])[inside].mean(0)
+        # As a sum with weights: the rows inside would be a second copy of a long recording.
+        product = inside @ (residual[lag:] * residual[:-lag]) / n_inside
         correlation = float((product[used] / variance[used]).mean())
         if correlation < LEAST_CORRELATION:
             break

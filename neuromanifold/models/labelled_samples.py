@@ -58,13 +58,15 @@ class LabelledSamples:
         return replace(self, labels=self.labels - turns[self.offset_groups])
 
     def every(self, step: int) -> LabelledSamples:
-        """Every so-many-th sample."""
+        """Every so-many-th sample of those with a label, and of those without: labels may come at regular times."""
+        known = self.known
+        rows = torch.cat([which.nonzero()[::step, 0] for which in (known, ~known)]).sort().values
         return replace(
             self,
-            activity=self.activity[::step],
-            labels=self.labels[::step],
-            intervals=self.intervals[::step],
-            offset_groups=self.offset_groups[::step],
+            activity=self.activity[rows],
+            labels=self.labels[rows],
+            intervals=self.intervals[rows],
+            offset_groups=self.offset_groups[rows],
         )
 
 
