@@ -35,6 +35,8 @@ class FitSettings:
         Starts of a fit without labels.
     exposure : float
         Bin width of counts, seconds.
+    independent_noise : bool
+        Whether Gaussian noise is that of each unit on its own.
     label_tolerance : float or None
         Size of the labels' errors, radians; None: to be estimated.
     offset_groups : Tensor (n,), optional
@@ -48,6 +50,7 @@ class FitSettings:
     beta: float
     n_init: int
     exposure: float = 1.0
+    independent_noise: bool = False
     label_tolerance: float | None = None
     offset_groups: Tensor | None = None
     start: Generative | None = None

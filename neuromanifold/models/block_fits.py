@@ -27,10 +27,14 @@ def members(blocks: Tensor) -> list[Tensor]:
 
 
 class PosteriorMoments:
-    """Moments of stretches of activity in the coordinates of a fitted decoder: what a refit of it needs."""
+    """Moments of stretches of activity in the coordinates of a fitted decoder: what a refit of it needs.
 
-    def __init__(self, decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor) -> None:
-        basis = Basis.make(decoder.template, decoder.order, GRID_SIZES.get(decoder.template.dim, 4096), like)
+    ``independent`` says whether the noise of units was taken to be.
+    """
+
+    def __init__(self, decoder: HarmonicDecoder, noise: Noise, beta: float, like: Tensor, independent: bool) -> None:
+        n_grid = GRID_SIZES.get(decoder.template.dim, 4096)
+        basis = Basis.make(decoder.template, decoder.order, n_grid, like, independent)
         self._law = grid_posterior(basis, decoder.weight.to(like), noise.to(like), beta)
         self._basis = basis.restricted(min(len(basis.harmonics), MAX_HARMONICS.get(decoder.template.dim, 256)))
 
@@ -43,7 +47,7 @@ class PosteriorMoments:
         """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
         known = torch.isfinite(labels).all(dim=1)
         points = self._basis.template.embed(labels[known])
-        at_labels = Moments.at_points(self._basis.harmonics, points, activity[known])
+        at_labels = self._basis.moments(points, activity[known])
         if known.all():
             return at_labels
         return at_labels + expected_moments(activity[~known], self._basis, self._law)[0]

@@ -17,6 +17,7 @@ __all__ = ["check_counts", "check_data", "check_further", "check_label_settings"
 
 # With labels: of fewer not even an ellipse and its noise are determined. Without: coordinates must be found as well.
 MIN_SAMPLES, MIN_UNLABELLED = 8, 50
+NOISES = ("full", "diagonal")
 # The pmf is tabulated up to the largest count.
 LARGEST_COUNT = 100_000
 
@@ -33,6 +34,13 @@ def check_settings(settings: dict[str, Any]) -> None:
             raise InputError(f"{name} must be a whole number of at least 1, got {settings[name]!r}")
     if settings["likelihood"] not in LIKELIHOODS:
         raise InputError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {settings['likelihood']!r}")
+    if settings["noise"] not in NOISES:
+        raise InputError(f"noise must be one of {', '.join(NOISES)}; got {settings['noise']!r}")
+    if settings["noise"] != NOISES[0] and LIKELIHOODS[settings["likelihood"]].of_counts:
+        raise InputError(
+            f"noise={settings['noise']!r} is a covariance of Gaussian noise; the counts of "
+            f"likelihood={settings['likelihood']!r} are independent given the manifold: leave noise={NOISES[0]!r}"
+        )
 
 
 def check_label_settings(tolerance: Any, offsets: Any, likelihood: str) -> None:

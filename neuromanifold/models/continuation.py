@@ -18,7 +18,6 @@ from torch import Tensor
 from neuromanifold._errors import InputError
 from neuromanifold.models.expectation_maximisation import Basis, Fit, expectation_maximisation, grid_posterior
 from neuromanifold.models.harmonic_regression import Regression, fit_regression
-from neuromanifold.models.moments import Moments
 
 __all__ = ["Path", "band_limits", "best_start", "direct", "refined"]
 
@@ -77,7 +76,7 @@ def best_start(
 def _coarse_fit(activity: Tensor, basis: Basis, points: Tensor, beta: float) -> Fit | None:
     """Fit of the first levels from starting coordinates; None where they are degenerate (all samples in one place)."""
     levels = band_limits(basis)[:COARSE]
-    moments = Moments.at_points(basis.harmonics, points, activity)
+    moments = basis.moments(points, activity)
     try:
         regression = fit_regression(moments.restricted(levels[0]), basis.harmonics.eigenvalues)
         for size in levels:
@@ -142,7 +141,7 @@ def direct(train: Tensor, held_out: Tensor, basis: Basis, points: Tensor, *, bet
     torch.linalg.LinAlgError
         Where the coordinates are degenerate.
     """
-    start = fit_regression(Moments.at_points(basis.harmonics, points, train), basis.harmonics.eigenvalues)
+    start = fit_regression(basis.moments(points, train), basis.harmonics.eigenvalues)
     size = len(basis.harmonics)
     fit = expectation_maximisation(train, basis, start, size, beta=beta, max_steps=MAX_DIRECT_STEPS)
     return Path(fit, size, ((size, float(_scores(basis, fit, held_out).mean())),))

@@ -22,7 +22,7 @@ from neuromanifold.manifolds import Grid, Harmonics, Manifold
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
-from neuromanifold.models.moments import BLOCK, Moments
+from neuromanifold.models.moments import BLOCK, Moments, second_moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.normal_motion import along_normals
@@ -39,21 +39,29 @@ CHOICE_INTERVAL = 5
 
 @dataclass(frozen=True)
 class Basis:
-    """Harmonics of a template up to an order, and a grid with their values on it, on one device and in one dtype."""
+    """Harmonics of a template up to an order, and a grid with their values on it, on one device and in one dtype.
+
+    ``independent`` says whether the noise of units about a decoder in these harmonics is taken to be independent.
+    """
 
     template: Manifold
     order: int
     harmonics: Harmonics
     grid: Grid
     values: Tensor
+    independent: bool = False
 
     @classmethod
-    def make(cls, template: Manifold, order: int, n_grid: int, like: Tensor) -> Basis:
+    def make(cls, template: Manifold, order: int, n_grid: int, like: Tensor, independent: bool = False) -> Basis:
         """Basis for activity ``like``."""
         plain = template.grid(n_grid)
         grid = Grid(plain.angles.to(like), plain.points.to(like), plain.weights.to(like), plain.shape)
         harmonics = template.harmonics(order).to(like.device)
-        return cls(template, order, harmonics, grid, harmonics(grid.points))
+        return cls(template, order, harmonics, grid, harmonics(grid.points), independent)
+
+    def moments(self, points: Tensor, activity: Tensor) -> Moments:
+        """Moments of activity (n, d) at known points (n, m) of the template."""
+        return Moments.at_points(self.harmonics, points, activity, self.independent)
 
     def decoder(self, weight: Tensor) -> HarmonicDecoder:
         """Decoder of weights (q, d) of the first q harmonics, of the least order that has them."""
@@ -67,7 +75,8 @@ class Basis:
         """The same grid with the least order that has the first ``n_harmonics`` functions, or all."""
         decoder = self.decoder(self.values.new_zeros(min(n_harmonics, len(self.harmonics)), 1))
         harmonics = decoder.harmonics
-        return Basis(self.template, decoder.order, harmonics, self.grid, self.values[:, : len(harmonics)])
+        values = self.values[:, : len(harmonics)]
+        return replace(self, order=decoder.order, harmonics=harmonics, values=values)
 
     @property
     def is_closed_curve(self) -> bool:
@@ -194,12 +203,12 @@ def expected_moments(
         if relabelled:
             labels = uniform_labels(basis.values, density(values, summary.mass))
             values = basis.harmonics(basis.template.embed(labels[:, None]))
-        second = activity.mT @ activity
+        second = second_moments(activity, basis.independent)
         return Moments.on_grid(values, summary.mass, summary.sums, second, len(activity)), summary.log_likelihood
     points, log_likelihood = law.sigma_points(activity)
     n_copies, points = points.shape[1], points.flatten(0, 1)
     if relabelled:
         labels = uniform_labels(basis.values, density(basis.harmonics(points), torch.ones_like(points[:, 0])))
         points = basis.template.embed(interpolated(labels, basis.template.angles(points)[:, 0])[:, None])
-    moments = Moments.at_points(basis.harmonics, points, activity.repeat_interleave(n_copies, 0))
+    moments = basis.moments(points, activity.repeat_interleave(n_copies, 0))
     return moments.thinned(n_copies), float(log_likelihood.mean())

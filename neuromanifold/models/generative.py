@@ -63,6 +63,11 @@ class GaussianGenerative(Generative):
     def mean(self) -> HarmonicDecoder:
         return self.decoder
 
+    @property
+    def has_independent_noise(self) -> bool:
+        """Whether the noise of units was taken to be independent."""
+        return self.seen is not None and self.seen.moments.independent
+
     def posterior(self, beta: float, like: Tensor) -> GridPosterior | NarrowPosterior:
         return posterior_on_grid(self.decoder, self.noise, beta, like)
 
@@ -73,7 +78,7 @@ class GaussianGenerative(Generative):
         return jet
 
     def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> GaussianBlockFits:
-        moments_of = PosteriorMoments(self.decoder, self.noise, beta, activity)
+        moments_of = PosteriorMoments(self.decoder, self.noise, beta, activity, self.has_independent_noise)
         moments = [moments_of(activity[rows], labels[rows]) for rows in members(blocks)]
         return GaussianBlockFits(moments, moments_of.eigenvalues, self.autocorrelation_time)
 
@@ -103,7 +108,7 @@ class GaussianGenerative(Generative):
     def _draws_about(
         self, decoder: HarmonicDecoder, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
     ) -> GaussianDraws:
-        moments_of = PosteriorMoments(decoder, self.noise, beta, activity)
+        moments_of = PosteriorMoments(decoder, self.noise, beta, activity, self.has_independent_noise)
         rows = members(blocks)
         moments = [moments_of(activity[some], labels[some]).thinned(self.autocorrelation_time) for some in rows]
         return GaussianDraws(moments, moments_of.eigenvalues, decoder.weight, int(self.prior.get("n_passes", 1)))
@@ -125,7 +130,7 @@ def fit_generative(
     """
     centre = activity.mean(0)
     order = largest_order(template, len(activity))
-    basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity)
+    basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity, settings.independent_noise)
     if torch.isfinite(labels).all(dim=1).any():
         fitted = _with_labels(activity - centre, labels, groups, basis, settings)
     else:
@@ -139,7 +144,9 @@ def fit_generative(
         # Labels that err, or have zeros of their own, say less of the coordinates than activity does.
         labels = torch.full_like(labels, torch.nan)
     time = fitted.autocorrelation_time
-    return replace(fitted, seen=remembered(fitted.decoder, fitted.noise, time, settings.beta, activity, labels))
+    independent = settings.independent_noise
+    seen = remembered(fitted.decoder, fitted.noise, time, settings.beta, activity, labels, independent)
+    return replace(fitted, seen=seen)
 
 
 def _with_labels(
@@ -164,7 +171,8 @@ def _without_labels(
     regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
     decoder, noise, prior = _in_float64(basis, regression)
     gauged = in_gauge(decoder, decoder)
-    return GaussianGenerative(gauged.decoder, Noise.of(noise.covariance + gauged.missed), prior, time, held_out)
+    missed = torch.diag_embed(gauged.missed.diagonal()) if basis.independent else gauged.missed
+    return GaussianGenerative(gauged.decoder, Noise.of(noise.covariance + missed), prior, time, held_out)
 
 
 def _in_float64(basis: Basis, regression: Regression) -> tuple[HarmonicDecoder, Noise, dict[str, float | int | str]]:
@@ -210,7 +218,8 @@ def _searched(
 ) -> tuple[Regression, int, tuple[tuple[int, float], ...]]:
     """Decoder, band limit and held-out scores of the path from the likeliest of several starts."""
     some = activity[:: -(-len(activity) // N_PATH)]
-    rough = Basis.make(basis.template, basis.order, START_GRID_SIZES.get(basis.template.dim, 1024), activity)
+    n_grid = START_GRID_SIZES.get(basis.template.dim, 1024)
+    rough = Basis.make(basis.template, basis.order, n_grid, activity, basis.independent)
     progress, fit_read = settings.progress, partial(fit_of, like=activity)
     coarse, points = best_start(
         some,

@@ -148,10 +148,12 @@ def _saturated_noise(moments: Moments) -> Noise:
 
 
 def _noise(scatter: Tensor, moments: Moments, n_used: float) -> Noise:
-    second = moments.second.diagonal() / moments.n_samples
+    n_free = max(moments.n_samples - n_used, 1.0)
     # Cancellation can leave the residual of noise-free activity slightly negative.
+    if scatter.ndim == 1:
+        return Noise.from_scatter(scatter.clamp_min(0), n_free, moments.second / moments.n_samples)
     scatter = scatter + torch.diag_embed((-scatter.diagonal()).clamp_min(0))
-    return Noise.from_scatter(scatter, max(moments.n_samples - n_used, 1.0), second)
+    return Noise.from_scatter(scatter, n_free, moments.second.diagonal() / moments.n_samples)
 
 
 def _signal_basis(white: Moments) -> Tensor:

@@ -75,7 +75,7 @@ def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Reg
     """Decoder from the labelled samples, then from all; no finer than the labelled ones alone determine."""
     activity, known = samples.activity, samples.known
     points = basis.template.embed(samples.labels[known])
-    moments = Moments.at_points(basis.harmonics, points, activity[known])
+    moments = basis.moments(points, activity[known])
     moments = moments.restricted(_n_harmonics(basis, len(points)))
     thinned, time = _thinned(moments, activity[known], points, samples.intervals[known], basis)
     start = fit_regression(thinned, basis.harmonics.eigenvalues)
@@ -89,7 +89,7 @@ def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Reg
         basis,
         start,
         start.prior.n_harmonics,
-        labelled=Moments.at_points(basis.restricted(start.prior.n_harmonics).harmonics, points, activity[known]),
+        labelled=basis.restricted(start.prior.n_harmonics).moments(points, activity[known]),
         beta=beta,
         thinning=time,
     )

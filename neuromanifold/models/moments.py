@@ -4,7 +4,8 @@ For points z_i with weights w_i (a posterior, or known coordinates with w = 1) a
 
     gram = sum_i w_i h(z_i) h(z_i)^T,   cross = sum_i w_i h(z_i) x_i^T,   second = sum_i x_i x_i^T,
 
-which is all that the decoder's regression needs. They add up, so chunks of samples, samples with and
+which is all that the decoder's regression needs. Where the noise of units is taken to be independent, only the
+diagonal of ``second`` is kept, and says so by its shape. They add up, so chunks of samples, samples with and
 without labels, and batches that arrive later are combined by ``+``.
 """
 
@@ -12,11 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from neuromanifold.manifolds import Harmonics
 
-__all__ = ["Moments"]
+__all__ = ["Moments", "second_moments"]
 
 # Rows of one block: the harmonics of a block stay in a few tens of megabytes.
 BLOCK = 16384
@@ -24,23 +26,28 @@ BLOCK = 16384
 
 @dataclass(frozen=True)
 class Moments:
-    """``gram (p, p)``, ``cross (p, d)``, ``second (d, d)`` and the number of samples."""
+    """``gram (p, p)``, ``cross (p, d)``, ``second (d, d)`` or its diagonal ``(d,)``, and the number of samples."""
 
     gram: Tensor
     cross: Tensor
     second: Tensor
     n_samples: int
 
+    @property
+    def independent(self) -> bool:
+        """Whether they know the variance of each unit only."""
+        return self.second.ndim == 1
+
     @classmethod
-    def at_points(cls, harmonics: Harmonics, points: Tensor, activity: Tensor) -> Moments:
-        """Moments of activity (n, d) at known points (n, m) of the template."""
+    def at_points(cls, harmonics: Harmonics, points: Tensor, activity: Tensor, independent: bool = False) -> Moments:
+        """Moments of activity (n, d) at known points (n, m) of the template; ``independent`` noise or not."""
         gram = activity.new_zeros(len(harmonics), len(harmonics))
         cross = activity.new_zeros(len(harmonics), activity.shape[1])
         for z, x in zip(points.split(BLOCK), activity.split(BLOCK), strict=True):
             h = harmonics(z)
             gram += h.mT @ h
             cross += h.mT @ x
-        return cls(gram, cross, activity.mT @ activity, len(activity))
+        return cls(gram, cross, second_moments(activity, independent), len(activity))
 
     @classmethod
     def on_grid(cls, values: Tensor, mass: Tensor, sums: Tensor, second: Tensor, n_samples: int) -> Moments:
@@ -66,9 +73,19 @@ class Moments:
 
     def transformed(self, matrix: Tensor) -> Moments:
         """Moments of the activity ``x @ matrix``, matrix (d, r)."""
-        return Moments(self.gram, self.cross @ matrix, matrix.mT @ self.second @ matrix, self.n_samples)
+        second = torch.diag_embed(self.second) if self.independent else self.second
+        return Moments(self.gram, self.cross @ matrix, matrix.mT @ second @ matrix, self.n_samples)
 
     def residual(self, weight: Tensor) -> Tensor:
-        """Expected residual scatter (d, d) of the decoder with weights (p, d): ``sum_i w_i (x_i - f)(x_i - f)^T``."""
+        """Expected residual scatter ``sum_i w_i (x_i - f)(x_i - f)^T`` of the decoder with weights (p, d); of the shape
+        that ``second`` has.
+        """
+        if self.independent:
+            return self.second + (weight * (self.gram @ weight - 2 * self.cross)).sum(0)
         overlap = weight.mT @ self.cross
         return self.second - overlap - overlap.mT + weight.mT @ self.gram @ weight
+
+
+def second_moments(activity: Tensor, independent: bool) -> Tensor:
+    """``sum_i x_i x_i^T`` (d, d) of activity (n, d), or its diagonal (d,)."""
+    return activity.square().sum(0) if independent else activity.mT @ activity

@@ -4,7 +4,7 @@ What units share beyond the manifold (gain, arousal, movement) is noise to the m
 noise a curve without labels explains it by wandering through activity space; with a full covariance it need
 not. The sample covariance of many units and few samples is shrunk towards its diagonal by as much as its
 own sampling error asks (Schaefer & Strimmer 2005, with the large-sample variance ``(1 - r^2)^2 / n`` of a
-Gaussian correlation r).
+Gaussian correlation r). Where units are taken to be independent, it is that diagonal alone.
 """
 
 from __future__ import annotations
@@ -30,10 +30,13 @@ class Noise:
 
     @classmethod
     def from_scatter(cls, scatter: Tensor, n_free: float, second: Tensor) -> Noise:
-        """Shrunk covariance from a residual scatter (d, d) with ``n_free`` degrees of freedom.
+        """Shrunk covariance from a residual scatter (d, d), or a diagonal one from (d,), with ``n_free`` degrees of
+        freedom.
 
         ``second`` (d,) are the units' mean squares, which set the least noise.
         """
+        if scatter.ndim == 1:
+            return cls.of(torch.diag_embed(scatter / n_free + FLOOR * second))
         # The least noise comes before the correlations: those of rounding errors would be arbitrary.
         return cls.of(shrunk(scatter / n_free + torch.diag_embed(FLOOR * second), n_free))
 

@@ -150,7 +150,8 @@ def _expected(samples: LabelledSamples, basis: Basis, state: LabelFit, beta: flo
         both, likelihood = _weighted_moments(torch.cat([activity, points], 1), basis, joint)
         embedding = decoder[:, n_units:]
         overlaps.append(embedding.mT @ both.cross[: len(decoder), n_units:])
-        squares += float(both.restricted(len(decoder)).residual(decoder)[n_units:, n_units:].trace())
+        residual = both.restricted(len(decoder)).residual(decoder)
+        squares += float((residual if residual.ndim == 1 else residual.diagonal())[n_units:].sum())
         log_likelihood += likelihood - len(labels) * _surplus(basis, state.tolerance)
         moments = moments + _of_activity(both, n_units)
     n_labels = float(samples.sizes.sum())
@@ -178,13 +179,14 @@ def _coordinates(basis: Basis) -> Tensor:
 def _weighted_moments(activity: Tensor, basis: Basis, law: GridPosterior | NarrowPosterior) -> tuple[Moments, float]:
     """Moments under the posterior, and the summed log-likelihood; nothing of nobody."""
     if len(activity) == 0:
-        return Moments.at_points(basis.harmonics, basis.grid.points[:0], activity), 0.0
+        return basis.moments(basis.grid.points[:0], activity), 0.0
     moments, log_likelihood = expected_moments(activity, basis, law)
     return moments, log_likelihood * len(activity)
 
 
 def _of_activity(both: Moments, n_units: int) -> Moments:
-    return Moments(both.gram, both.cross[:, :n_units], both.second[:n_units, :n_units], both.n_samples)
+    second = both.second[(slice(n_units),) * both.second.ndim]
+    return Moments(both.gram, both.cross[:, :n_units], second, both.n_samples)
 
 
 def _surplus(basis: Basis, tolerance: float) -> float:

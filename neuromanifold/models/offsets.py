@@ -15,7 +15,6 @@ from neuromanifold.models.expectation_maximisation import Basis, grid_posterior
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
 from neuromanifold.models.labelled_samples import LabelledSamples
-from neuromanifold.models.moments import Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.sizes import largest_order
 from neuromanifold.models.turns import best_turns, mean_turn, wrapped
@@ -46,7 +45,7 @@ def _smooth_fit(samples: LabelledSamples, rows: Tensor, basis: Basis) -> Regress
     """A decoder of some samples at their labels; decoding needs no choice of prior."""
     points, activity = basis.template.embed(samples.labels[rows]), samples.activity[rows]
     n_harmonics = len(basis.template.harmonics(largest_order(basis.template, len(points))))
-    moments = Moments.at_points(basis.harmonics, points, activity).restricted(n_harmonics)
+    moments = basis.moments(points, activity).restricted(n_harmonics)
     return fit_regression(moments, basis.harmonics.eigenvalues, prior=Prior(len(moments.gram), "power", 4.0))
 
 

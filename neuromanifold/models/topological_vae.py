@@ -75,6 +75,9 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         Law of the activity about the manifold. Gaussian noise of any covariance, for continuous or smoothed activity;
         the others for raw spike counts in bins, which must not be smoothed, transformed or z-scored: variance mu, or
         ``mu + alpha mu^2`` with an alpha of each unit.
+    noise : {"full", "diagonal"}
+        Covariance of Gaussian noise: what units share beyond the manifold is noise too, or each unit's noise is its own
+        (and what they share bends the manifold). Counts are independent given the manifold, and take "full".
     exposure : float
         Bin width of counts in seconds: rates are expected counts over exposure. Not used by the Gaussian.
     label_tolerance : float or "auto"
@@ -149,6 +152,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         learning_rate: float = 3e-3,
         patience: int = 4,
         likelihood: str = "gaussian",
+        noise: Literal["full", "diagonal"] = "full",
         exposure: float = 1.0,
         label_tolerance: float | Literal["auto"] = "auto",
         offsets: ArrayLike | Literal["intervals"] | None = None,
@@ -168,6 +172,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.patience = patience
         self.likelihood = likelihood
+        self.noise = noise
         self.exposure = exposure
         self.label_tolerance = label_tolerance
         self.offsets = offsets
@@ -217,9 +222,10 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             float(self.beta),
             self.n_init,
             float(self.exposure),
-            tolerance,
-            None if offset_groups is None else torch.as_tensor(offset_groups.numbers),
-            None if before is None else before.generative_,
+            independent_noise=self.noise == "diagonal",
+            label_tolerance=tolerance,
+            offset_groups=None if offset_groups is None else torch.as_tensor(offset_groups.numbers),
+            start=None if before is None else before.generative_,
         )
         encoder = None if before is None else before.encoder_
         earlier = () if encoder is None else encoder.state_dict().values()

@@ -59,9 +59,10 @@ class Seen:
         return cls(moments, centre, float(arrays["seen.time"]))
 
 
-def seen_basis(template: Manifold, like: Tensor) -> Basis:
+def seen_basis(template: Manifold, like: Tensor, independent: bool) -> Basis:
     """All harmonics that a fit may ever have, whatever the number of samples."""
-    return Basis.make(template, largest_order(template, sys.maxsize), GRID_SIZES.get(template.dim, 4096), like)
+    order, n_grid = largest_order(template, sys.maxsize), GRID_SIZES.get(template.dim, 4096)
+    return Basis.make(template, order, n_grid, like, independent)
 
 
 def weights_in(basis: Basis, decoder: HarmonicDecoder) -> Tensor:
@@ -78,10 +79,19 @@ def lowered(decoder: HarmonicDecoder, centre: Tensor) -> HarmonicDecoder:
 
 
 def remembered(
-    decoder: HarmonicDecoder, noise: Noise, time: float, beta: float, activity: Tensor, labels: Tensor
+    decoder: HarmonicDecoder,
+    noise: Noise,
+    time: float,
+    beta: float,
+    activity: Tensor,
+    labels: Tensor,
+    independent: bool,
 ) -> Seen:
-    """What a fitted decoder remembers of activity (n, d) with labels (n, k), NaN where unknown."""
-    basis, centre = seen_basis(decoder.template, activity), activity.mean(0)
+    """What a fitted decoder remembers of activity (n, d) with labels (n, k), NaN where unknown.
+
+    ``independent`` says whether the noise of units was taken to be.
+    """
+    basis, centre = seen_basis(decoder.template, activity, independent), activity.mean(0)
     moments = _moments(
         basis, weights_in(basis, lowered(decoder, centre)), noise.to(activity), beta, activity - centre, labels
     )
@@ -95,7 +105,7 @@ def updated(
 
     The regression is of activity less the centre.
     """
-    basis, centre = seen_basis(decoder.template, activity), seen.centre.to(activity)
+    basis, centre = seen_basis(decoder.template, activity, seen.moments.independent), seen.centre.to(activity)
     x, known = activity - centre, torch.isfinite(labels).all(dim=1)
     weight, noise = weights_in(basis, lowered(decoder, centre)), noise.to(activity)
     points = grid_posterior(basis, weight, noise, beta).mean_points(x)
@@ -105,7 +115,7 @@ def updated(
     time = (seen.time * n_before + time * len(x)) / (n_before + len(x))
     size = len(basis.template.harmonics(largest_order(basis.template, round((n_before + len(x)) / time))))
     fixed = _on_device(seen.moments, activity)
-    fixed = fixed + Moments.at_points(basis.harmonics, points[known], x[known])
+    fixed = fixed + basis.moments(points[known], x[known])
     if bool(known.all()):
         independent = fixed.restricted(size).thinned(time)
         found = once_or_twice(independent, basis, fit_regression(independent, basis.harmonics.eigenvalues))
@@ -129,7 +139,7 @@ def updated(
 def _moments(basis: Basis, weight: Tensor, noise: Noise, beta: float, activity: Tensor, labels: Tensor) -> Moments:
     """At labels where known, else under the posterior of a decoder of weights (q, d)."""
     known = torch.isfinite(labels).all(dim=1)
-    moments = Moments.at_points(basis.harmonics, basis.template.embed(labels[known]), activity[known])
+    moments = basis.moments(basis.template.embed(labels[known]), activity[known])
     if bool(known.all()):
         return moments
     return moments + expected_moments(activity[~known], basis, grid_posterior(basis, weight, noise, beta))[0]
