@@ -49,33 +49,7 @@ def curvature(A: xr.Dataset, B: xr.Dataset, names: tuple[str, str] = ("A", "B"))
     """
     if names[0] == names[1]:
         raise InputError(f"the two profiles are both called {names[0]!r}: give them two names")
-    for profile, name in zip((A, B), names, strict=True):
-        _check(profile, name)
-    angle = A["angle_0"].to_numpy()
-    if not np.array_equal(angle, B["angle_0"].to_numpy()):
-        raise InputError(
-            f"the profiles have {A.sizes['point']} and {B.sizes['point']} points: make both with the same n_points"
-        )
-    found = xr.Dataset(
-        coords={
-            "representation": list(names),
-            "angle": ("angle", angle, {"units": "radian", "period": 2 * np.pi}),
-        },
-        attrs={"version": __version__, "null": "rotations of one profile", "n_rotations": angle.size},
-    )
-    for quantity in QUANTITIES:
-        curves = np.stack([A[quantity].to_numpy(), B[quantity].to_numpy()])
-        offset = curves.mean(axis=1) if quantity == "log_volume" else np.zeros(2)
-        for part in PARTS:
-            if f"{quantity}{part}" in A and f"{quantity}{part}" in B:
-                values = np.stack([profile[f"{quantity}{part}"].to_numpy() for profile in (A, B)]) - offset[:, None]
-                found[f"{quantity}{part}"] = (("representation", "angle"), values, _attrs(A, quantity))
-        correlation, p_value = _rotated(*curves)
-        name = A[quantity].attrs.get("long_name", quantity)
-        found[f"{quantity}_correlation"] = ((), correlation, {"long_name": f"correlation of {name}", "units": "1"})
-        found[f"{quantity}_p_value"] = ((), p_value, {"long_name": f"p of the correlation of {name}", "units": "1"})
-    levels = [profile.attrs.get("level") for profile in (A, B)]
-    return found.assign_attrs(level=levels[0]) if levels[0] is not None and levels[0] == levels[1] else found
+    return _beside(A, B, names)
 
 
 def curvature_matrix(
@@ -106,7 +80,7 @@ def curvature_matrix(
         raise InputError(f"quantity must be one of {', '.join(QUANTITIES)}, got {quantity!r}")
     if not (A and B):
         raise InputError("there is no profile to compare: give one name with its profile at least")
-    found = [[curvature(one, other, (a, b)) for b, other in B.items()] for a, one in A.items()]
+    found = [[_beside(one, other, (a, b)) for b, other in B.items()] for a, one in A.items()]
     cells = {"value": f"{quantity}_correlation", "p_value": f"{quantity}_p_value"}
     table = {name: [[float(pair[key]) for pair in row] for row in found] for name, key in cells.items()}
     measure = str(found[0][0][cells["value"]].attrs["long_name"])
@@ -115,6 +89,36 @@ def curvature_matrix(
         coords={"a": list(A), "b": list(B)},
         attrs=found[0][0].attrs | {"measure": measure},
     )
+
+
+def _beside(A: xr.Dataset, B: xr.Dataset, names: tuple[str, str]) -> xr.Dataset:
+    for profile, name in zip((A, B), names, strict=True):
+        _check(profile, name)
+    angle = A["angle_0"].to_numpy()
+    if not np.array_equal(angle, B["angle_0"].to_numpy()):
+        raise InputError(
+            f"the profiles have {A.sizes['point']} and {B.sizes['point']} points: make both with the same n_points"
+        )
+    found = xr.Dataset(
+        coords={
+            "representation": list(names),
+            "angle": ("angle", angle, {"units": "radian", "period": 2 * np.pi}),
+        },
+        attrs={"version": __version__, "null": "rotations of one profile", "n_rotations": angle.size},
+    )
+    for quantity in QUANTITIES:
+        curves = np.stack([A[quantity].to_numpy(), B[quantity].to_numpy()])
+        offset = curves.mean(axis=1) if quantity == "log_volume" else np.zeros(2)
+        for part in PARTS:
+            if f"{quantity}{part}" in A and f"{quantity}{part}" in B:
+                values = np.stack([profile[f"{quantity}{part}"].to_numpy() for profile in (A, B)]) - offset[:, None]
+                found[f"{quantity}{part}"] = (("representation", "angle"), values, _attrs(A, quantity))
+        correlation, p_value = _rotated(*curves)
+        name = A[quantity].attrs.get("long_name", quantity)
+        found[f"{quantity}_correlation"] = ((), correlation, {"long_name": f"correlation of {name}", "units": "1"})
+        found[f"{quantity}_p_value"] = ((), p_value, {"long_name": f"p of the correlation of {name}", "units": "1"})
+    levels = [profile.attrs.get("level") for profile in (A, B)]
+    return found.assign_attrs(level=levels[0]) if levels[0] is not None and levels[0] == levels[1] else found
 
 
 def _check(profile: xr.Dataset, name: str) -> None:

@@ -26,6 +26,9 @@ __all__ = ["Prior", "Regression", "fit_regression", "log_evidences", "smoother",
 
 # Singular values of a pure-noise fit stay below sqrt(p) + sqrt(d) (Marchenko-Pastur); a tenth above it for finite size.
 RANK_MARGIN = 1.1
+# A sine and its cosine are about equally strong: with only one of them a round ring would be bent. So a direction above
+# that limit, without the margin, is kept where its singular value is this near to one that is; noise moves each by 1.
+PARTNER = 3.5
 # Log of the largest prior precision: beyond it a coefficient is zero for every purpose, and rounding would win.
 MAX_LOG_PRECISION = 25.0
 N_SCALES = 60
@@ -163,8 +166,10 @@ def _signal_basis(white: Moments) -> Tensor:
     # The first row is the mean, whose size says nothing of the manifold.
     signal = torch.linalg.solve_triangular(root, white.cross, upper=False)[1:]
     _, singular, right = torch.linalg.svd(signal, full_matrices=False)
-    limit = RANK_MARGIN * (n_harmonics**0.5 + n_units**0.5)
-    rank = max(int((singular > limit).sum()), min(2, n_units))
+    limit = n_harmonics**0.5 + n_units**0.5
+    rank = max(int((singular > RANK_MARGIN * limit).sum()), min(2, n_units))
+    while rank < len(singular) and singular[rank] > max(limit, float(singular[rank - 1]) - PARTNER):
+        rank += 1
     return right[:rank].mT
 
 
