@@ -21,6 +21,7 @@ from neuromanifold.models.harmonic_regression import (
     _log_evidence,
     _posterior_mean,
     _priors,
+    _signal_basis,
     fit_regression,
 )
 from neuromanifold.models.moments import Moments
@@ -283,3 +284,16 @@ def test_relaxed_distortion_is_zero_for_scaled_isometries_only() -> None:
     assert float(relaxed_distortion(scaled, weights)) == pytest.approx(0)
     stretched = torch.diag(torch.tensor([1.0, 3.0], dtype=torch.float64)).expand(5, 2, 2)
     assert float(relaxed_distortion(stretched, weights)) == pytest.approx(4 * 10 / 16 - 2)
+
+
+@pytest.mark.parametrize(("strengths", "rank"), [((50, 49, 14.5, 13.0), 4), ((50, 49, 13.0), 2), ((50, 49, 14.5), 3)])
+def test_a_direction_is_kept_with_its_partner(strengths: tuple[float, ...], rank: int) -> None:
+    """A sine and a cosine about as strong, one just above the margin of the noise's limit and one just below."""
+    n_harmonics, n_units = 61, 24  # noise stays below 12.7, with the margin 14.0
+    generator = torch.Generator().manual_seed(0)
+    left = torch.linalg.qr(torch.randn(n_harmonics - 1, n_units, dtype=torch.float64, generator=generator))[0]
+    right = torch.linalg.qr(torch.randn(n_units, n_units, dtype=torch.float64, generator=generator))[0]
+    singular = torch.cat([torch.tensor(strengths), torch.linspace(11, 3, n_units - len(strengths))]).double()
+    cross = torch.cat([torch.zeros(1, n_units), (left * singular) @ right.mT])
+    white = Moments(torch.eye(n_harmonics, dtype=torch.float64), cross.double(), torch.eye(n_units).double(), 1000)
+    assert _signal_basis(white).shape == (n_units, rank)
