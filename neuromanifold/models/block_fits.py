@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from neuromanifold.models.expectation_maximisation import Basis, expected_moments, grid_posterior
+from neuromanifold.models.expectation_maximisation import Basis, block_moments, grid_posterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import fit_regression
 from neuromanifold.models.moments import Moments
@@ -45,12 +45,7 @@ class PosteriorMoments:
 
     def __call__(self, activity: Tensor, labels: Tensor) -> Moments:
         """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
-        known = torch.isfinite(labels).all(dim=1)
-        points = self._basis.template.embed(labels[known])
-        at_labels = self._basis.moments(points, activity[known])
-        if known.all():
-            return at_labels
-        return at_labels + expected_moments(activity[~known], self._basis, self._law)[0]
+        return block_moments(self._basis, self._law, activity, labels)
 
 
 class GaussianBlockFits:

@@ -29,7 +29,15 @@ from neuromanifold.models.normal_motion import along_normals
 from neuromanifold.models.occupancy import DENSITY_ORDER, density, interpolated, uniform_labels
 from neuromanifold.models.sampling_density import SamplingDensity
 
-__all__ = ["Basis", "Fit", "expectation_maximisation", "expected_moments", "grid_posterior", "posterior_width"]
+__all__ = [
+    "Basis",
+    "Fit",
+    "block_moments",
+    "expectation_maximisation",
+    "expected_moments",
+    "grid_posterior",
+    "posterior_width",
+]
 
 # A posterior narrower than this many grid steps is not resolved: it is then taken for Gaussian.
 LEAST_WIDTH = 0.5
@@ -188,6 +196,15 @@ def grid_posterior(
         return GridPosterior(basis.template, basis.grid, means, noise, beta, density=at_grid)
     wide = GridPosterior(basis.template, basis.grid, means, noise, 1.0, LEAST_WIDTH * beta**0.5 / width)
     return NarrowPosterior(wide, basis.decoder(weight), noise, beta, density)
+
+
+def block_moments(basis: Basis, law: GridPosterior | NarrowPosterior, activity: Tensor, labels: Tensor) -> Moments:
+    """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
+    known = torch.isfinite(labels).all(dim=1)
+    moments = basis.moments(basis.template.embed(labels[known]), activity[known])
+    if bool(known.all()):
+        return moments
+    return moments + expected_moments(activity[~known], basis, law)[0]
 
 
 def expected_moments(

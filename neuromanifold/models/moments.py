@@ -76,6 +76,10 @@ class Moments:
         second = torch.diag_embed(self.second) if self.independent else self.second
         return Moments(self.gram, self.cross @ matrix, matrix.mT @ second @ matrix, self.n_samples)
 
+    def to(self, like: Tensor) -> Moments:
+        """The same in the dtype and on the device of ``like``."""
+        return Moments(self.gram.to(like), self.cross.to(like), self.second.to(like), self.n_samples)
+
     def residual(self, weight: Tensor) -> Tensor:
         """Expected residual scatter ``sum_i w_i (x_i - f)(x_i - f)^T`` of the decoder with weights (p, d); of the shape
         that ``second`` has.

@@ -17,8 +17,8 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.expectation_maximisation import (
     Basis,
+    block_moments,
     expectation_maximisation,
-    expected_moments,
     grid_posterior,
 )
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
@@ -28,10 +28,12 @@ from neuromanifold.models.noise import Noise
 from neuromanifold.models.sizes import GRID_SIZES, largest_order
 from neuromanifold.models.twicing import once_or_twice
 
-__all__ = ["LAST_GAIN", "LAST_STEPS", "Seen", "lowered", "remembered", "seen_basis", "updated", "weights_in"]
+__all__ = ["KEPT", "LAST_GAIN", "LAST_STEPS", "Seen", "lowered", "remembered", "seen_basis", "updated", "weights_in"]
 
 # Steps over all samples from a decoder that is near, and the least gain (nats per sample) that is worth a further one.
 LAST_STEPS, LAST_GAIN = 10, 1e-4
+# What is remembered is like this: float64, on the CPU.
+KEPT = torch.zeros((), dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def remembered(
     moments = _moments(
         basis, weights_in(basis, lowered(decoder, centre)), noise.to(activity), beta, activity - centre, labels
     )
-    return Seen(_on_cpu(moments), centre.cpu().double(), time)
+    return Seen(moments.to(KEPT), centre.cpu().double(), time)
 
 
 def updated(
@@ -114,7 +116,7 @@ def updated(
     n_before = seen.moments.n_samples
     time = (seen.time * n_before + time * len(x)) / (n_before + len(x))
     size = len(basis.template.harmonics(largest_order(basis.template, round((n_before + len(x)) / time))))
-    fixed = _on_device(seen.moments, activity)
+    fixed = seen.moments.to(activity)
     fixed = fixed + basis.moments(points[known], x[known])
     if bool(known.all()):
         independent = fixed.restricted(size).thinned(time)
@@ -133,21 +135,9 @@ def updated(
             thinning=time,
         ).regression
     moments = _moments(basis, found.weight, found.noise, beta, x, labels)
-    return found, basis, Seen(seen.moments + _on_cpu(moments), seen.centre, time)
+    return found, basis, Seen(seen.moments + moments.to(KEPT), seen.centre, time)
 
 
 def _moments(basis: Basis, weight: Tensor, noise: Noise, beta: float, activity: Tensor, labels: Tensor) -> Moments:
     """At labels where known, else under the posterior of a decoder of weights (q, d)."""
-    known = torch.isfinite(labels).all(dim=1)
-    moments = basis.moments(basis.template.embed(labels[known]), activity[known])
-    if bool(known.all()):
-        return moments
-    return moments + expected_moments(activity[~known], basis, grid_posterior(basis, weight, noise, beta))[0]
-
-
-def _on_cpu(moments: Moments) -> Moments:
-    return _on_device(moments, torch.zeros((), dtype=torch.float64))
-
-
-def _on_device(moments: Moments, like: Tensor) -> Moments:
-    return Moments(moments.gram.to(like), moments.cross.to(like), moments.second.to(like), moments.n_samples)
+    return block_moments(basis, grid_posterior(basis, weight, noise, beta), activity, labels)

@@ -53,6 +53,10 @@ class CountStatistics:
         """Of as many independent samples as ``factor`` times fewer: autocorrelated ones say the same again."""
         return CountStatistics(self.mass / factor, self.sums / factor, self.histogram / factor)
 
+    def to(self, like: Tensor) -> CountStatistics:
+        """The same in the dtype and on the device of ``like``."""
+        return CountStatistics(self.mass.to(like), self.sums.to(like), self.histogram.to(like))
+
     def log_likelihood(self, log_mean: Tensor, law: CountLaw) -> Tensor:
         """Expected log pmf of each unit's counts (d,) about log means (G, d), nats."""
         own = (self.histogram * law.log_base_table(len(self.histogram) - 1)).sum(0)

@@ -21,7 +21,7 @@ from neuromanifold.models.counts.statistics import CountStatistics
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.sizes import GRID_SIZES
-from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, weights_in
+from neuromanifold.models.updates import KEPT, LAST_GAIN, LAST_STEPS, weights_in
 
 __all__ = ["SeenCounts", "remembered_counts", "updated_counts"]
 
@@ -71,7 +71,7 @@ def remembered_counts(
     """What a fit remembers of counts (n, d) with labels (n, k), NaN where unknown."""
     basis = _basis(log_mean.template, len(counts), counts)
     statistics = block_statistics(count_law_of(basis, _regression(basis, log_mean, law), beta), counts, labels)
-    return SeenCounts(_on_cpu(statistics), len(counts), time, overdispersed)
+    return SeenCounts(statistics.to(KEPT), len(counts), time, overdispersed)
 
 
 def updated_counts(
@@ -92,7 +92,7 @@ def updated_counts(
     mean = basis.decoded(start.weight, points).exp()
     time = autocorrelation_time((counts - mean) / start.law.variance(mean).sqrt(), groups)
     time = (seen.time * seen.n_samples + time * len(counts)) / n
-    fixed = _on_device(seen.statistics, counts)
+    fixed = seen.statistics.to(counts)
     if bool(known.any()):
         fixed = fixed + CountStatistics.at_points(points[known], basis.grid.points, counts[known])
     problem = CountProblem(
@@ -112,7 +112,7 @@ def updated_counts(
             thinning=time,
         ).regression
     statistics = block_statistics(count_law_of(basis, found, beta), counts, labels)
-    return found, basis, SeenCounts(seen.statistics + _on_cpu(statistics), n, time, seen.overdispersed)
+    return found, basis, SeenCounts(seen.statistics + statistics.to(KEPT), n, time, seen.overdispersed)
 
 
 def _basis(template: Manifold, n_samples: int, like: Tensor) -> Basis:
@@ -123,11 +123,3 @@ def _basis(template: Manifold, n_samples: int, like: Tensor) -> Basis:
 def _regression(basis: Basis, log_mean: HarmonicDecoder, law: CountLaw) -> CountRegression:
     weight = weights_in(basis, log_mean)
     return CountRegression(weight, law.to(weight), FIRST_PRIOR, -float("inf"))
-
-
-def _on_cpu(statistics: CountStatistics) -> CountStatistics:
-    return _on_device(statistics, torch.zeros((), dtype=torch.float64))
-
-
-def _on_device(statistics: CountStatistics, like: Tensor) -> CountStatistics:
-    return CountStatistics(statistics.mass.to(like), statistics.sums.to(like), statistics.histogram.to(like))
