@@ -1,4 +1,4 @@
-"""The command line: ``neuromanifold analyze | demo | topology | featuremaps | info | benchmark``.
+"""The command line: ``neuromanifold analyze | beside | demo | topology | featuremaps | info | benchmark``.
 
 Also ``python -m neuromanifold``. Results go to stdout (with ``--json`` one JSON object and nothing else),
 progress and notes to stderr. Exit codes: 0 done, an undecided template included; 2 wrong usage or bad input;
