@@ -9,6 +9,9 @@ Heavy modules are reached through the lazily loaded public names ``nm.…``, so 
 
 from __future__ import annotations
 
-from neuromanifold.cli.commands import BENCHMARKS, app, main
+from neuromanifold.cli.program import app, main
+from neuromanifold.cli.recordings import analyze, demo, info, topology
+from neuromanifold.cli.sessions import beside
+from neuromanifold.cli.studies import BENCHMARKS, benchmark, featuremaps
 
-__all__ = ["BENCHMARKS", "app", "main"]
+__all__ = ["BENCHMARKS", "analyze", "app", "benchmark", "beside", "demo", "featuremaps", "info", "main", "topology"]
