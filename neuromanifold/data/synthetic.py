@@ -1,6 +1,7 @@
 """Recordings whose manifold is known: shapes with noise, Poisson populations, and the truth behind each.
 
-``circle``, ``sphere``, ``torus`` sample the distorted manifolds of Acosta et al. (2023);
+``circle``, ``sphere``, ``torus`` sample the distorted manifolds of Acosta et al. (2023); ``sine``, ``spiral``,
+``swiss_roll``, ``holed_sheet`` curves and surfaces under one chart, as in Lee et al. (2021, 2022);
 ``head_direction_cells``, ``place_cells``, ``grid_cells`` are populations along simulated behaviour.
 :func:`immersion_of` gives the noise-free map from the template to activity of any of them, from what the
 recording itself carries.
@@ -16,21 +17,27 @@ import xarray as xr
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold.data.chart_samples import holed_sheet, sine, spiral, swiss_roll
+from neuromanifold.data.charts import CHARTS, Chart
 from neuromanifold.data.manifold_samples import circle, sphere, torus
 from neuromanifold.data.populations import grid_cells, head_direction_cells, place_cells
 from neuromanifold.data.prepare import preparation
 from neuromanifold.data.shapes import SHAPES
 from neuromanifold.data.tuning import rates
 from neuromanifold.geometry import Immersion
-from neuromanifold.manifolds import resolve
+from neuromanifold.manifolds import Euclidean, resolve
 
 __all__ = [
     "circle",
     "grid_cells",
     "head_direction_cells",
+    "holed_sheet",
     "immersion_of",
     "place_cells",
+    "sine",
     "sphere",
+    "spiral",
+    "swiss_roll",
     "torus",
 ]
 
@@ -40,10 +47,10 @@ Decoder = Callable[[Tensor], Tensor]
 def immersion_of(recording: xr.Dataset) -> Immersion:
     """The true immersion behind a synthetic recording, template → activity, float64 and differentiable.
 
-    For a shape, its noise-free points. For a population, the expected counts in a bin of the recording's
-    ``sampling_period`` (not square-rooted). For a prepared recording, the same passed through its
-    transform, z-score and components; smoothing in time and the bias of a transform of noisy counts are not
-    part of it.
+    For a shape or a chart (whose template is Euclidean), its noise-free points. For a population, the expected counts
+    in a bin of the recording's ``sampling_period`` (not square-rooted). For a prepared recording, the same passed
+    through its transform, z-score and components; smoothing in time and the bias of a transform of noisy counts are
+    not part of it.
 
     Parameters
     ----------
@@ -58,6 +65,9 @@ def immersion_of(recording: xr.Dataset) -> Immersion:
     if "synthetic" not in recording.attrs:
         raise InputError("this recording is not synthetic: its true immersion is not known")
     about = json.loads(recording.attrs["synthetic"])
+    if "chart" in about:
+        chart = CHARTS[about["chart"]]
+        return Immersion(Euclidean(len(chart.names)), _prepared(recording, _charted(recording, chart)))
     clean = _shape(recording, about) if "shape" in about else _expected_counts(recording, about)
     return Immersion(resolve(about["template"]), _prepared(recording, clean))
 
@@ -70,6 +80,11 @@ def _shape(recording: xr.Dataset, about: dict) -> Decoder:
         return radius * shape(z.double(), amplitude, distortion) @ frame.T
 
     return decoder
+
+
+def _charted(recording: xr.Dataset, chart: Chart) -> Decoder:
+    frame = _tensor(recording, "frame")
+    return lambda z: chart.immersion(z.double()) @ frame.T
 
 
 def _expected_counts(recording: xr.Dataset, about: dict) -> Decoder:
