@@ -17,6 +17,7 @@ _PUBLIC: dict[str, str | None] = {
     "benchmarks": None,
     "compare": None,
     "data": None,
+    "diagnostics": None,
     "report": None,
     "statistics": None,
     "storage": None,

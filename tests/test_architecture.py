@@ -27,6 +27,7 @@ ROWS = [
     {"bands", "bootstrap"},
     {"profile"},
     {"statistics"},
+    {"diagnostics"},
     {"experiments"},
     {"benchmarks"},
     {"report"},
