@@ -10,19 +10,28 @@ import numpy as np
 
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
+from neuromanifold.topology.metrics import METRICS
 from neuromanifold.topology.significance import SHUFFLERS, NullKind, intervals_of
 
-__all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "validated"]
+__all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "is_counts", "stabilised", "validated"]
 
 # After the density filter; a verdict from this few is "undecided" at best.
 MIN_SAMPLES = 8
 MIN_LANDMARKS = 10
 # Shorter intervals hold too few different shifts: most units stay almost where they were.
 MIN_INTERVAL = 10
+NULLS = ("auto", *SHUFFLERS)
 
 
 def check_settings(
-    alpha: float, n_shuffles: int, landmarks: dict[str, int], density_quantile: float, null: str
+    alpha: float,
+    n_shuffles: int,
+    landmarks: dict[str, int],
+    density_quantile: float,
+    *,
+    metric: str,
+    root: bool | str,
+    null: str,
 ) -> None:
     """Refuse settings that cannot decide anything."""
     if not 0 < alpha < 1:
@@ -37,9 +46,10 @@ def check_settings(
         )
     if not 0 < density_quantile <= 1:
         raise InputError(f"density_quantile must lie in (0, 1], got {density_quantile}")
-    if null not in ("auto", *SHUFFLERS):
-        allowed = ", ".join(f'"{kind}"' for kind in ("auto", *SHUFFLERS))
-        raise InputError(f"null must be one of {allowed}; got {null!r}")
+    choices = {"metric": (metric, tuple(METRICS)), "root": (root, (True, False, "auto")), "null": (null, NULLS)}
+    for name, (given, allowed) in choices.items():
+        if given not in allowed:
+            raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {given!r}")
 
 
 def validated(validate: Callable[[], Any]) -> FloatArray:
@@ -51,6 +61,27 @@ def validated(validate: Callable[[], Any]) -> FloatArray:
         # What follows scikit-learn's first line advises estimators that take missing values: these do not help here.
         remedy = " Leave those samples out, or fill them." if "NaN" in fault or "infinity" in fault else ""
         raise InputError(f"{fault}.{remedy}") from error
+
+
+def is_counts(activity: FloatArray) -> bool:
+    """Whether all values are whole numbers from 0 up."""
+    return bool(np.all(activity >= 0) and np.all(activity == np.round(activity)))
+
+
+def stabilised(activity: FloatArray) -> FloatArray:
+    """Square roots, which make the noise of Poisson counts even.
+
+    Raises
+    ------
+    InputError
+        For negative values.
+    """
+    if np.any(activity < 0):
+        raise InputError(
+            f"the root was taken of counts, but there are negative values (down to {activity.min():.3g}): give counts, "
+            "or Topology(root=False)"
+        )
+    return np.asarray(np.sqrt(activity))
 
 
 def check_units(activity: FloatArray, density_quantile: float) -> None:

@@ -1,7 +1,7 @@
 """From activity to the landmark cloud whose holes are counted.
 
-``standardise -> principal components -> stray points left out -> farthest-point landmarks -> unit RMS radius``:
-every step sees only the activity it is given, so that shuffled activity goes through the identical pipeline.
+``standardise -> principal components -> stray points left out -> farthest-point landmarks -> distances``: every step
+sees only the activity it is given, so that shuffled activity goes through the identical pipeline.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold.topology.metrics import METRICS, MetricName
 
-__all__ = ["CloudSettings", "Reduction", "dense_part", "farthest_points", "landmark_cloud", "landmark_rows"]
+__all__ = ["CloudSettings", "Reduction", "dense_part", "farthest_points", "landmark_distances", "landmark_rows"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class CloudSettings:
         A point is stray where that distance is this many times the median of its neighbours'. From 1.4 to 1.7 the
         loops of simulated grid cells and of evenly and unevenly visited tori stood out alike; at 1.2 the cut itself
         made loops, and with no cut noise hid those of the grid cells.
+    metric : str
+        Distances between landmarks (:mod:`neuromanifold.topology.metrics`).
     """
 
     n_components: int
@@ -41,6 +44,7 @@ class CloudSettings:
     density_quantile: float = 1.0
     n_neighbors: int = 30
     stray_ratio: float = 1.4
+    metric: MetricName = "euclidean"
 
 
 @dataclass(frozen=True)
@@ -66,18 +70,18 @@ class Reduction:
         return ((activity - self.mean) / self.scale) @ self.components
 
 
-def landmark_cloud(
+def landmark_distances(
     activity: FloatArray, settings: CloudSettings, n_landmarks: int, rng: np.random.Generator
 ) -> FloatArray:
-    """Landmarks (n_landmarks, r) of the dense part of the reduced activity (n, d), in RMS radii of that part.
+    """Distances (l, l) between landmarks of the dense part of the reduced activity (n, d), in sizes of that part.
 
     The leading components of units that share structure hold more variance than those of shuffled ones. Without a
     common size every bar of the larger cloud, noise included, would be longer than the shuffles'.
     """
     points = Reduction.fit(activity, settings.n_components)(activity)
-    kept, chosen = landmark_rows(points, settings, n_landmarks, rng)
-    radius = np.sqrt(np.sum(points[kept].var(axis=0)))
-    return points[chosen] / (radius if radius > 0 else 1.0)
+    kept = dense_part(points, settings)
+    dense = points[kept]
+    return METRICS[settings.metric](dense, farthest_points(dense, n_landmarks, rng))
 
 
 def landmark_rows(

@@ -17,27 +17,33 @@ from neuromanifold._random import numpy_generator
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
-from neuromanifold.topology.checks import check_intervals, check_settings, check_units, validated
+from neuromanifold.topology.alternatives import alternatives
+from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised, validated
 from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, without_folds
 from neuromanifold.topology.cloud import CloudSettings, Reduction, landmark_rows
 from neuromanifold.topology.cost import Cost, check_cost
 from neuromanifold.topology.cycles import representative_cycle
 from neuromanifold.topology.evidence import N_DRAWS, Evidence, gather
 from neuromanifold.topology.folds import fold_ratio
+from neuromanifold.topology.intrinsic_dimension import intrinsic_dimension
+from neuromanifold.topology.metrics import UNITS, MetricName
 from neuromanifold.topology.persistence import PRIMES, persistence_diagrams
 from neuromanifold.topology.significance import NullKind, NullSettings, draw_rows
 from neuromanifold.topology.start import COORDINATES, first_coordinates
 
 __all__ = ["Topology"]
 
+# A cloud of smaller intrinsic dimension, by both estimates, is a curve.
+CURVE = 1.5
+
 
 class Topology(TransformerMixin, BaseEstimator):
     """Template manifold of a population by persistent homology over Z2 and Z3 with shuffled controls.
 
-    The activity is standardised, projected on principal components, freed of stray points and reduced to
+    The activity is stabilised, standardised, projected on principal components, freed of stray points and reduced to
     farthest-point landmarks of unit RMS radius; bars of their Vietoris-Rips filtration are compared with those of the
     same units made independent (:mod:`neuromanifold.topology.significance`). Degree 2 is computed only when the loops
-    found are not those of a circle.
+    found are not those of a circle and the cloud is no curve.
 
     Parameters
     ----------
@@ -53,6 +59,10 @@ class Topology(TransformerMixin, BaseEstimator):
     density_quantile : float
         Share of samples kept, densest first, after points far sparser than their neighbours have been left out. Less
         than 1 frees a loop of more noise, but cuts windows into unevenly visited surfaces: each is one loop more.
+    metric : {"euclidean", "geodesic", "cosine-fuzzy"}
+        Distances between landmarks (:mod:`neuromanifold.topology.metrics`).
+    root : bool or "auto"
+        Take the square root first, which makes the noise of counts even; "auto": of whole numbers from 0 up.
     null : {"auto", "time-shift", "permutation"}
         "auto" shifts in time, unless a recording says that its samples have no time order
         (``attrs["time_ordered"] = 0``).
@@ -71,6 +81,11 @@ class Topology(TransformerMixin, BaseEstimator):
         Why, in words and numbers: what is in doubt first, then the holes with their p-values, then the draws.
     support_ : dict
         Share of landmark draws for each outcome.
+    alternatives_ : dict
+        Every template with its margin, largest first: the factor by which its holes stand clear of the shuffles, below
+        1 where they contradict it (:mod:`neuromanifold.topology.alternatives`).
+    intrinsic_dimension_ : dict
+        Two-NN and local PCA estimates (:mod:`neuromanifold.topology.intrinsic_dimension`).
     betti_ : dict
         ``betti_[prime]`` = (b0, b1[, b2]) as counted in most draws; b2 only where it was computed.
     p_values_ : dict
@@ -98,6 +113,8 @@ class Topology(TransformerMixin, BaseEstimator):
         n_landmarks: int = 300,
         n_landmarks_2: int = 250,
         density_quantile: float = 1.0,
+        metric: MetricName = "euclidean",
+        root: bool | Literal["auto"] = "auto",
         null: NullKind | Literal["auto"] = "auto",
         n_jobs: int | None = None,
         verbose: bool = False,
@@ -109,6 +126,8 @@ class Topology(TransformerMixin, BaseEstimator):
         self.n_landmarks = n_landmarks
         self.n_landmarks_2 = n_landmarks_2
         self.density_quantile = density_quantile
+        self.metric = metric
+        self.root = root
         self.null = null
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -126,20 +145,31 @@ class Topology(TransformerMixin, BaseEstimator):
             or units, and intervals too short to shift units in.
         """
         landmarks = {"n_landmarks": self.n_landmarks, "n_landmarks_2": self.n_landmarks_2}
-        check_settings(self.alpha, self.n_shuffles, landmarks, self.density_quantile, self.null)
+        check_settings(
+            self.alpha,
+            self.n_shuffles,
+            landmarks,
+            self.density_quantile,
+            metric=self.metric,
+            root=self.root,
+            null=self.null,
+        )
         for degree, (name, number) in enumerate(landmarks.items(), start=1):
             check_cost(name, number, degree)
         self.null_ = self._null(X)
         activity, intervals = self._activity(X, groups)
         rng = numpy_generator(self.random_state)
         n_components = self._n_components(activity, intervals, rng)
-        self._cloud = CloudSettings(n_components, density_quantile=self.density_quantile)
+        self._cloud = CloudSettings(n_components, density_quantile=self.density_quantile, metric=self.metric)
+        self._reduction = Reduction.fit(activity, n_components)
+        # What is only looked at beside the verdict takes nothing from its draws.
+        aside = rng.spawn(1)[0]
+        drawn = self._reduction(activity[draw_rows(len(activity), self._cloud.n_samples, aside)])
+        self.intrinsic_dimension_ = intrinsic_dimension(drawn, aside)
         evidence = self._evidence(activity, intervals, rng)
         verdict = decide(evidence, len(activity))
-        self._reduction = Reduction.fit(activity, n_components)
         if verdict.template == "sphere":
-            drawn = activity[draw_rows(len(activity), self._cloud.n_samples, rng)]
-            verdict = without_folds(verdict, fold_ratio(self._reduction(drawn), rng))
+            verdict = without_folds(verdict, fold_ratio(drawn, aside))
         self._state(evidence, verdict)
         self._fit_coordinates(activity, rng)
         self.cycles_ = self._cycles(activity, rng)
@@ -154,7 +184,7 @@ class Topology(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given = to_arrays(X).X if isinstance(X, xr.Dataset) else X
-        activity = validated(lambda: validate_data(self, given, reset=False, dtype=np.float64))
+        activity = self._stabilised(validated(lambda: validate_data(self, given, reset=False, dtype=np.float64)))
         if self._coordinates is None:
             return np.full((len(activity), 1), np.nan)
         return self._coordinates(self._reduction(activity))
@@ -173,7 +203,11 @@ class Topology(TransformerMixin, BaseEstimator):
             X, groups = arrays.X, arrays.groups if groups is None else groups
         activity = validated(lambda: validate_data(self, X, dtype=np.float64))
         check_units(activity, self.density_quantile)
-        return activity, check_intervals(groups, len(activity), self.null_)
+        self.root_ = is_counts(activity) if self.root == "auto" else bool(self.root)
+        return self._stabilised(activity), check_intervals(groups, len(activity), self.null_)
+
+    def _stabilised(self, activity: FloatArray) -> FloatArray:
+        return stabilised(activity) if self.root_ else activity
 
     def _n_components(self, activity: FloatArray, intervals: IntArray, rng: np.random.Generator) -> int:
         n_units, given = activity.shape[1], self.n_components
@@ -188,7 +222,7 @@ class Topology(TransformerMixin, BaseEstimator):
         return int(given)
 
     def _evidence(self, activity: FloatArray, intervals: IntArray, rng: np.random.Generator) -> Evidence:
-        """Loops first; cavities unless there is just one loop, over both fields.
+        """Loops first; cavities unless there is just one loop, over both fields, or the cloud is a curve.
 
         Gaps between landmarks on a surface can be loops of their own until the scale of its cavity is known.
         """
@@ -211,14 +245,18 @@ class Topology(TransformerMixin, BaseEstimator):
             )
 
         loops = up_to(1, self.n_landmarks)
-        if [template.name for template in candidates(loops.common)] == ["circle"]:
+        if [template.name for template in candidates(loops.common)] == ["circle"] or self._is_curve():
             return loops
         return up_to(2, self.n_landmarks_2)
+
+    def _is_curve(self) -> bool:
+        return all(dimension < CURVE for dimension in self.intrinsic_dimension_.values())
 
     def _state(self, evidence: Evidence, verdict: Verdict) -> None:
         self.template_ = verdict.template
         self.support_ = verdict.support
         self.reasons_ = verdict.reasons
+        self.alternatives_ = alternatives(evidence)
         self.betti_ = dict(zip(PRIMES, evidence.common, strict=True))
         by_degree = evidence.p_values[PRIMES[0]]
         self.p_values_ = {degree: p for degree, p in by_degree.items() if degree > 0}
@@ -248,11 +286,12 @@ class Topology(TransformerMixin, BaseEstimator):
         return tuple(rows[chosen[representative_cycle(points[chosen], birth)]] for birth in bars[longest, 0])
 
     def _bars(self, evidence: Evidence) -> xr.Dataset:
-        return evidence.dataset().assign_attrs(
+        return evidence.dataset(UNITS[self.metric]).assign_attrs(
             template=self.template_,
             reasons="; ".join(self.reasons_),
             null=self.null_,
             n_components=self._cloud.n_components,
             density_quantile=self.density_quantile,
-            metric="euclidean",
+            metric=self.metric,
+            root=int(self.root_),
         )

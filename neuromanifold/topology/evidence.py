@@ -21,8 +21,9 @@ import xarray as xr
 
 from neuromanifold._random import numpy_generator, spawn_seeds
 from neuromanifold._typing import BoolArray, FloatArray, IntArray, RandomState
-from neuromanifold.topology.cloud import CloudSettings, landmark_cloud
-from neuromanifold.topology.persistence import PRIMES, Diagrams, bar_lengths, persistence_diagrams
+from neuromanifold.topology.cloud import CloudSettings, landmark_distances
+from neuromanifold.topology.metrics import REACH
+from neuromanifold.topology.persistence import PRIMES, Diagrams, bar_lengths, rips_diagrams
 from neuromanifold.topology.significance import (
     NullSettings,
     draw_rows,
@@ -90,7 +91,7 @@ class Evidence:
         degrees = range(1 + self.max_degree)
         return {prime: {degree: self._median_p(prime, degree) for degree in degrees} for prime in PRIMES}
 
-    def dataset(self) -> xr.Dataset:
+    def dataset(self, units: str) -> xr.Dataset:
         """The first draw's bars over both fields, with the shuffles' longest ones from degree 1 up."""
         degree, prime, birth, death = _table(self.draws[0])
         limits = {prime: self._limits(diagrams) for prime, diagrams in self.draws[0].items()}
@@ -103,16 +104,16 @@ class Evidence:
                 for d, bars in enumerate(by_degree)
             ]
         )
-        units = {"units": "RMS radii of the cloud"}
+        length = {"units": units}
         variables = {
             "degree": ("bar", degree),
             "prime": ("bar", prime),
-            "birth": ("bar", birth, units),
-            "death": ("bar", death, units),
+            "birth": ("bar", birth, length),
+            "death": ("bar", death, length),
             "significant": ("bar", significant),
             "universal_p": ("bar", universal, {"long_name": "p by the universal null, times the number of bars"}),
-            "null_longest": (("shuffle", "degree_"), self.null_longest[:, 1:], units),
-            "null_threshold": ("degree_", self.thresholds[1:], units),
+            "null_longest": (("shuffle", "degree_"), self.null_longest[:, 1:], length),
+            "null_threshold": ("degree_", self.thresholds[1:], length),
         }
         attrs = {"alpha": self.alpha, "n_shuffles": len(self.null_longest), "n_landmarks": self.n_landmarks}
         return xr.Dataset(variables, coords={"degree_": np.arange(1, 1 + self.max_degree)}, attrs=attrs)
@@ -237,8 +238,8 @@ def _draw(
     activity: FloatArray, cloud: CloudSettings, max_degree: int, n_landmarks: int, rng: np.random.Generator
 ) -> Diagrams:
     rows = draw_rows(len(activity), cloud.n_samples, rng)
-    points = landmark_cloud(activity[rows], cloud, n_landmarks, rng)
-    return {prime: persistence_diagrams(points, max_degree, prime) for prime in PRIMES}
+    distance = landmark_distances(activity[rows], cloud, n_landmarks, rng)
+    return {prime: rips_diagrams(distance, max_degree, prime, REACH[cloud.metric]) for prime in PRIMES}
 
 
 def _table(diagrams: Diagrams) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:

@@ -16,7 +16,15 @@ from scipy.spatial.distance import cdist
 
 from neuromanifold._typing import FloatArray, IntArray
 
-__all__ = ["PRIMES", "Cocycle", "Diagrams", "bar_lengths", "longest_cocycles", "persistence_diagrams"]
+__all__ = [
+    "PRIMES",
+    "Cocycle",
+    "Diagrams",
+    "bar_lengths",
+    "longest_cocycles",
+    "persistence_diagrams",
+    "rips_diagrams",
+]
 
 PRIMES = (2, 3)
 # Bars (n_bars, 2) of each degree, by prime.
@@ -49,8 +57,21 @@ def persistence_diagrams(points: FloatArray, max_degree: int, prime: int = 2) ->
     The essential bar of degree 0 has an infinite death; all others are finite because the filtration runs to the
     enclosing radius of the cloud, where everything is a cone.
     """
-    result = _rips(points, maxdim=max_degree, coeff=prime)
-    return [np.asarray(diagram, dtype=np.float64).reshape(-1, 2) for diagram in result["dgms"]]
+    return rips_diagrams(cdist(points, points), max_degree, prime)
+
+
+def rips_diagrams(
+    distance: FloatArray, max_degree: int, prime: int = 2, reach: float = float("inf")
+) -> list[FloatArray]:
+    """Bars (n_bars, 2) for each degree 0..max_degree, from distances (n, n), of holes born within ``reach``.
+
+    Those still alive there are followed to their end.
+    """
+    diagrams = _bars(_rips(distance, maxdim=max_degree, coeff=prime, **_limit(distance, reach)))
+    if np.isfinite(reach) and sum(np.isinf(bars[:, 1]).sum() for bars in diagrams) > 1:
+        diagrams = _bars(_rips(distance, maxdim=max_degree, coeff=prime))
+    pieces, *holes = diagrams
+    return [pieces, *(bars[bars[:, 0] <= reach] for bars in holes)]
 
 
 def bar_lengths(diagram: FloatArray) -> FloatArray:
@@ -65,15 +86,24 @@ def longest_cocycles(points: FloatArray, n_classes: int, prime: int = 47) -> lis
     A large prime makes torsion, and so a representative that does not lift to the integers, unlikely; the lift
     is checked where it is used (:mod:`neuromanifold.topology.coordinates`).
     """
-    result = _rips(points, maxdim=1, coeff=prime, do_cocycles=True)
+    result = _rips(cdist(points, points), maxdim=1, coeff=prime, do_cocycles=True)
     diagram = np.asarray(result["dgms"][1], dtype=np.float64).reshape(-1, 2)
     order = np.argsort(diagram[:, 0] - diagram[:, 1], kind="stable")[:n_classes]
     return [_lifted(diagram[i], np.asarray(result["cocycles"][1][i]), prime) for i in order]
 
 
-def _rips(points: FloatArray, **options: Any) -> dict[str, Any]:
+def _rips(distance: FloatArray, **options: Any) -> dict[str, Any]:
     """Ripser on exact distances: its own differ by rounding between near points, and it warns of wide clouds."""
-    return dict(ripser(cdist(points, points), distance_matrix=True, **options))
+    return dict(ripser(distance, distance_matrix=True, **options))
+
+
+def _limit(distance: FloatArray, reach: float) -> dict[str, float]:
+    """Ripser's own limit is the enclosing radius, but only where none is given."""
+    return {"thresh": reach} if reach < distance.max(axis=1).min() else {}
+
+
+def _bars(result: dict[str, Any]) -> list[FloatArray]:
+    return [np.asarray(diagram, dtype=np.float64).reshape(-1, 2) for diagram in result["dgms"]]
 
 
 def _lifted(bar: FloatArray, representative: IntArray, prime: int) -> Cocycle:

@@ -21,8 +21,9 @@ from tqdm.auto import tqdm
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, IntArray, RandomState
 from neuromanifold.data.intervals import run_starts
-from neuromanifold.topology.cloud import CloudSettings, landmark_cloud
-from neuromanifold.topology.persistence import bar_lengths, persistence_diagrams
+from neuromanifold.topology.cloud import CloudSettings, landmark_distances
+from neuromanifold.topology.metrics import REACH
+from neuromanifold.topology.persistence import bar_lengths, rips_diagrams
 
 __all__ = [
     "SHUFFLERS",
@@ -111,9 +112,9 @@ def null_longest_bars(
     return found
 
 
-def longest_bars(points: FloatArray, max_degree: int) -> FloatArray:
-    """Length of the longest finite bar of each degree 0..max_degree (0 where there is none)."""
-    lengths = (bar_lengths(diagram) for diagram in persistence_diagrams(points, max_degree))
+def longest_bars(distance: FloatArray, max_degree: int, reach: float = float("inf")) -> FloatArray:
+    """Length of the longest finite bar of each degree 0..max_degree (0 where there is none), distances (l, l)."""
+    lengths = (bar_lengths(diagram) for diagram in rips_diagrams(distance, max_degree, reach=reach))
     return np.array([found[0] if len(found) else 0.0 for found in lengths])
 
 
@@ -154,4 +155,5 @@ def _one_shuffle(
     rng = np.random.default_rng(seed)
     rows = draw_rows(len(activity), cloud.n_samples, rng)
     shuffled = SHUFFLERS[kind](activity, groups, rows, rng)
-    return longest_bars(landmark_cloud(shuffled, cloud, n_landmarks, rng), max_degree)
+    distance = landmark_distances(shuffled, cloud, n_landmarks, rng)
+    return longest_bars(distance, max_degree, REACH[cloud.metric])
