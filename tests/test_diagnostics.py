@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from numeric import normal
 from scipy.integrate import quad
 from sklearn.base import BaseEstimator
@@ -17,6 +19,7 @@ from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold.data.charts import CHARTS, HOLE
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Euclidean, Sphere
+from neuromanifold.report import figures
 
 SHEET = Immersion(Euclidean(2), CHARTS["sheet"].immersion)
 ON_SHEET = torch.as_tensor(CHARTS["sheet"].grid(900))
@@ -215,7 +218,7 @@ def test_wrong_manifold_test_of_a_line():
     assert found.attrs["reference"] == "the fit to all samples as they are"
     known = diagnostics.wrong_manifold(PrincipalLine(), X, X, **words)
     np.testing.assert_allclose(known["error"], found["error"], atol=0.02)
-    assert known.identical(diagnostics.wrong_manifold(PrincipalLine(), X, X, n_jobs=2, **words))
+    assert known.identical(diagnostics.wrong_manifold(PrincipalLine(), X, X, **words))
 
 
 # -- wrong input ---------------------------------------------------------------------------------------------
@@ -242,3 +245,47 @@ def test_results_say_what_they_are():
     found = diagnostics.maps(SHEET, ON_SHEET, n_points=100)
     assert found.attrs["version"] == nm.__version__
     assert all({"long_name", "units"} <= set(found[name].attrs) for name in found)
+
+
+# -- figures ----------------------------------------------------------------------------------------------------
+
+
+def drawn(figure):
+    """Drawn to pixels, which finds what cannot be drawn."""
+    figure.savefig(io.BytesIO(), format="png")
+    return figure
+
+
+def test_a_latent_map_shows_what_latents_reach():
+    found = diagnostics.maps(SHEET, ON_SHEET, n_points=400)
+    over = {
+        "ellipses": diagnostics.metric_ellipses(SHEET, ON_SHEET, 9),
+        "paths": diagnostics.paths(SHEET, ON_SHEET[:2], ON_SHEET[-2:]),
+    }
+    ax = figures.latent_map(found, "extrinsic_curvature", **over)
+    drawn(ax.figure)
+    shown = ax.collections[0].get_array()
+    assert np.ma.getmaskarray(shown).sum() == (~found["covered"]).sum()
+    assert ax.get_xlabel() == "latent 1"
+    assert "LEC (1 / activity unit^2)" in ax.figure.axes[1].get_ylabel()
+    with pytest.raises(InputError, match="two latents"):
+        figures.latent_map(diagnostics.maps(arc(1.0), [[0.0], [1.0]]))
+
+
+def test_learned_curves_and_the_wrong_manifold_test_are_drawn():
+    line = np.linspace(-1, 1, 30)
+    curves = xr.Dataset(
+        {
+            "learned": (("model", "place", "unit"), np.stack([np.c_[line, line**2], np.c_[line, 0 * line]])),
+            "samples": (("sample", "unit"), np.c_[line, line**2][::3]),
+            "truth": (("true_place", "unit"), np.c_[line, line**2]),
+            "error": ("model", [0.0, 0.5]),
+        },
+        coords={"model": ["one", "two"]},
+    )
+    figure = drawn(figures.learned_curves(curves))
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["one: error 0.000", "two: error 0.500"]
+    found = diagnostics.wrong_manifold(PrincipalLine(), curves["samples"].to_numpy(), n_repeats=2, random_state=0)
+    ax = figures.wrong_manifold(found)
+    drawn(ax.figure)
+    assert len(ax.get_legend().get_texts()) == found.sizes["share"]

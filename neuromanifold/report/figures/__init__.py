@@ -10,6 +10,8 @@ from neuromanifold.report.figures.bump_field import bump_field
 from neuromanifold.report.figures.conditions import curvature_in_conditions
 from neuromanifold.report.figures.hull import hull
 from neuromanifold.report.figures.latent import latent_against
+from neuromanifold.report.figures.latent_map import latent_map
+from neuromanifold.report.figures.learned_curves import learned_curves
 from neuromanifold.report.figures.line_profiles import line_profiles
 from neuromanifold.report.figures.manifold import manifold
 from neuromanifold.report.figures.plane_fields import plane_fields
@@ -18,6 +20,7 @@ from neuromanifold.report.figures.ratios import ratios
 from neuromanifold.report.figures.similarity import similarity
 from neuromanifold.report.figures.spectra import spectra
 from neuromanifold.report.figures.tuning import tuning
+from neuromanifold.report.figures.wrong_manifold import wrong_manifold
 
 __all__ = [
     "ambiguity",
@@ -30,6 +33,8 @@ __all__ = [
     "curvature_profile",
     "hull",
     "latent_against",
+    "latent_map",
+    "learned_curves",
     "line_profiles",
     "manifold",
     "plane_fields",
@@ -37,4 +42,5 @@ __all__ = [
     "similarity",
     "spectra",
     "tuning",
+    "wrong_manifold",
 ]
