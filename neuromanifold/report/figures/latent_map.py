@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.patches import Ellipse, Patch
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import FloatArray
@@ -18,7 +18,7 @@ from neuromanifold.report.style import ACCENT, CURVATURE_MAP, HIGHLIGHT, SIGNED_
 __all__ = ["latent_map"]
 
 _SIGNED = {"scalar_curvature"}
-_OUTLINE = [withStroke(linewidth=2.2, foreground="0.25")]  # seen on colours and on white
+_OUTLINE: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground="0.25")]  # seen on colours and on white
 _SIZE = 0.05  # of the plane: the median semi-axis of the ellipses
 
 
