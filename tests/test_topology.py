@@ -900,6 +900,7 @@ REFUSED = {
     "unknown null": (lambda: with_value(0), {"null": "phase"}, {}, InputError, "null must be.*'time-shift', 'perm"),
     "unknown metric": (lambda: with_value(0), {"metric": "cosine"}, {}, InputError, "metric must be.*'euclidean'"),
     "root of less than 0": (lambda: with_value(0), {"root": True}, {}, InputError, "negative values.*root=False"),
+    "unknown amplitude": (lambda: with_value(0), {"amplitude": "half"}, {}, InputError, "amplitude must be one of"),
     "unknown root": (lambda: with_value(0), {"root": "cube"}, {}, InputError, "root must be one of True, False"),
     "too many components": (lambda: with_value(0), {"n_components": 11}, {}, InputError, r"units \(10\), got 11"),
     "a word for components": (lambda: with_value(0), {"n_components": "few"}, {}, InputError, "got 'few'"),

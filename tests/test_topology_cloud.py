@@ -10,7 +10,7 @@ from neuromanifold.manifolds import TEMPLATES
 from neuromanifold.topology import Topology, persistence_diagrams
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import is_counts
-from neuromanifold.topology.cloud import farthest_points
+from neuromanifold.topology.cloud import directions, farthest_points
 from neuromanifold.topology.evidence import Evidence
 from neuromanifold.topology.intrinsic_dimension import intrinsic_dimension, local_pca, two_nn
 from neuromanifold.topology.metrics import METRICS, REACH
@@ -212,3 +212,42 @@ def test_the_named_template_leads_the_alternatives():
     assert next(iter(topology.alternatives_)) == topology.template_ == "circle"
     assert topology.alternatives_["circle"] > 1 > topology.alternatives_["contractible"]
     assert topology.intrinsic_dimension_["local_pca"] < 2
+
+
+# -- directions ----------------------------------------------------------------------------------------------------
+
+
+def vanishing_bump(n=900, n_units=16):
+    """A bump on a ring of units whose amplitude is anything from nothing to one."""
+    angle = rng().uniform(0, 2 * np.pi, n)
+    bump = np.cos(angle[:, None] - 2 * np.pi * np.arange(n_units) / n_units)
+    return rng(2).uniform(0, 1, (n, 1)) * bump + 0.05 * rng(1).standard_normal((n, n_units)), angle
+
+
+def test_directions_have_no_mean_and_unit_norm():
+    activity = rng().standard_normal((50, 6))
+    activity[3] = 2.0
+    found = directions(activity)
+    np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-15)
+    np.testing.assert_allclose(np.linalg.norm(np.delete(found, 3, axis=0), axis=1), 1)
+    np.testing.assert_array_equal(found[3], 0)
+    np.testing.assert_allclose(directions(3.0 * activity + 5.0), found, atol=1e-12)
+
+
+def test_a_bump_that_vanishes_at_times_is_a_ring_by_its_directions():
+    activity, angle = vanishing_bump()
+    assert Topology(amplitude="keep", **QUICK).fit(activity).template_ == "contractible"
+    topology = Topology(**QUICK).fit(activity)
+    assert topology.template_ == "circle"
+    assert "seen in directions" in topology.reasons_[-1]
+    assert topology.bars_.attrs["amplitude"] == "removed"
+    found = topology.transform(activity)[:, 0]
+    turns = [np.abs(np.mean(np.exp(1j * (found - sign * angle)))) for sign in (1, -1)]
+    assert max(turns) > 0.8
+    assert Topology(amplitude="remove", **QUICK).fit(activity).template_ == "circle"
+
+
+def test_units_that_share_nothing_have_no_hole_in_directions_either():
+    topology = Topology(**QUICK).fit(rng().standard_normal((500, 12)))
+    assert topology.template_ == "contractible"
+    assert topology.bars_.attrs["amplitude"] == "kept"

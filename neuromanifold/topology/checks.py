@@ -27,9 +27,10 @@ def check_settings(
     alpha: float,
     n_shuffles: int,
     landmarks: dict[str, int],
-    density_quantile: float,
+    density_quantile: float | str,
     *,
     metric: str,
+    amplitude: str,
     root: bool | str,
     null: str,
 ) -> None:
@@ -44,9 +45,14 @@ def check_settings(
         raise InputError(
             f"{n_shuffles} shuffles cannot reach p <= {alpha:g}: use n_shuffles >= {int(np.ceil(1 / alpha - 1))}"
         )
-    if not 0 < density_quantile <= 1:
-        raise InputError(f"density_quantile must lie in (0, 1], got {density_quantile}")
-    choices = {"metric": (metric, tuple(METRICS)), "root": (root, (True, False, "auto")), "null": (null, NULLS)}
+    if density_quantile != "auto" and (isinstance(density_quantile, str) or not 0 < density_quantile <= 1):
+        raise InputError(f'density_quantile must lie in (0, 1], or be "auto"; got {density_quantile!r}')
+    choices = {
+        "metric": (metric, tuple(METRICS)),
+        "amplitude": (amplitude, ("auto", "keep", "remove")),
+        "root": (root, (True, False, "auto")),
+        "null": (null, NULLS),
+    }
     for name, (given, allowed) in choices.items():
         if given not in allowed:
             raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {given!r}")

@@ -1,7 +1,10 @@
 """From activity to the landmark cloud whose holes are counted.
 
-``standardise -> principal components -> stray points left out -> farthest-point landmarks -> distances``: every step
-sees only the activity it is given, so that shuffled activity goes through the identical pipeline.
+``standardise -> (directions ->) principal components -> no stray points -> farthest-point landmarks -> distances``
+where every step sees only the activity it is given, so that shuffled activity goes through the identical pipeline.
+
+A bump of activity that vanishes at times fills its ring: the activity is a disc. Its *directions*, each sample freed of
+its mean over units and of its norm, are a ring however strong the bump is.
 """
 
 from __future__ import annotations
@@ -14,7 +17,15 @@ from sklearn.neighbors import NearestNeighbors
 from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS, MetricName
 
-__all__ = ["CloudSettings", "Reduction", "dense_part", "farthest_points", "landmark_distances", "landmark_rows"]
+__all__ = [
+    "CloudSettings",
+    "Reduction",
+    "dense_part",
+    "directions",
+    "farthest_points",
+    "landmark_distances",
+    "landmark_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class CloudSettings:
         A point is stray where that distance is this many times the median of its neighbours'. From 1.4 to 1.7 the
         loops of simulated grid cells and of evenly and unevenly visited tori stood out alike; at 1.2 the cut itself
         made loops, and with no cut noise hid those of the grid cells.
+    directional : bool
+        Look at directions.
     metric : str
         Distances between landmarks (:mod:`neuromanifold.topology.metrics`).
     """
@@ -44,30 +57,45 @@ class CloudSettings:
     density_quantile: float = 1.0
     n_neighbors: int = 30
     stray_ratio: float = 1.4
+    directional: bool = False
     metric: MetricName = "euclidean"
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """The affine map from activity (n, d) to the cloud's space (n, r): standardise, then project."""
+    """The map from activity (n, d) to the cloud's space (n, r): standardise, take directions if asked, project."""
 
     mean: FloatArray
     scale: FloatArray
     components: FloatArray
+    directional: bool
 
     @classmethod
-    def fit(cls, activity: FloatArray, n_components: int, standardise: bool = True) -> Reduction:
+    def fit(
+        cls, activity: FloatArray, n_components: int, standardise: bool = True, directional: bool = False
+    ) -> Reduction:
         """Standardise each unit (a constant one keeps scale 1) and take the leading principal components."""
         mean = activity.mean(axis=0)
         # The standard deviation of a constant 0.1 is 1e-17, not 0: the range is what tells a constant unit.
         varies = np.ptp(activity, axis=0) > 0
         scale = np.where(standardise & varies, activity.std(axis=0), 1.0)
         standard = (activity - mean) / scale
+        if directional:
+            standard = directions(standard)
+            standard -= standard.mean(axis=0)
         _, vectors = np.linalg.eigh(standard.T @ standard)
-        return cls(mean, scale, vectors[:, ::-1][:, :n_components])
+        return cls(mean, scale, vectors[:, ::-1][:, :n_components], directional)
 
     def __call__(self, activity: FloatArray) -> FloatArray:
-        return ((activity - self.mean) / self.scale) @ self.components
+        standard = (activity - self.mean) / self.scale
+        return (directions(standard) if self.directional else standard) @ self.components
+
+
+def directions(activity: FloatArray) -> FloatArray:
+    """Samples (n, d) freed of their mean over units and of their norm (one without any stays at the centre)."""
+    pattern = activity - activity.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(pattern, axis=1, keepdims=True)
+    return pattern / np.where(norm > 0, norm, 1.0)
 
 
 def landmark_distances(
@@ -78,7 +106,7 @@ def landmark_distances(
     The leading components of units that share structure hold more variance than those of shuffled ones. Without a
     common size every bar of the larger cloud, noise included, would be longer than the shuffles'.
     """
-    points = Reduction.fit(activity, settings.n_components)(activity)
+    points = Reduction.fit(activity, settings.n_components, directional=settings.directional)(activity)
     kept = dense_part(points, settings)
     dense = points[kept]
     return METRICS[settings.metric](dense, farthest_points(dense, n_landmarks, rng))

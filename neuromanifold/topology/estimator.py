@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from numbers import Integral
 from typing import Literal
 
@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
-from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
@@ -19,13 +18,11 @@ from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised, validated
-from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, without_folds
-from neuromanifold.topology.cloud import CloudSettings, Reduction, landmark_rows
-from neuromanifold.topology.cost import Cost, check_cost
+from neuromanifold.topology.cloud import CloudSettings, landmark_rows
+from neuromanifold.topology.cost import check_cost
 from neuromanifold.topology.cycles import representative_cycle
-from neuromanifold.topology.evidence import N_DRAWS, Evidence, gather
-from neuromanifold.topology.folds import fold_ratio
-from neuromanifold.topology.intrinsic_dimension import intrinsic_dimension
+from neuromanifold.topology.evidence import Evidence
+from neuromanifold.topology.look import Look, Question, look
 from neuromanifold.topology.metrics import UNITS, MetricName
 from neuromanifold.topology.persistence import PRIMES, persistence_diagrams
 from neuromanifold.topology.significance import NullKind, NullSettings, draw_rows
@@ -33,8 +30,13 @@ from neuromanifold.topology.start import COORDINATES, first_coordinates
 
 __all__ = ["Topology"]
 
-# A cloud of smaller intrinsic dimension, by both estimates, is a curve.
-CURVE = 1.5
+# Of fewer units the directions are themselves a circle or a sphere, true or shuffled.
+MIN_UNITS = 8
+DENSE_DIRECTIONS = 0.8
+IN_DIRECTIONS = (
+    "this is seen in directions, each sample freed of its mean over units and its norm; with the amplitude kept there "
+    "is no hole, as where a bump of activity vanishes at times"
+)
 
 
 class Topology(TransformerMixin, BaseEstimator):
@@ -56,9 +58,14 @@ class Topology(TransformerMixin, BaseEstimator):
         Principal components; "auto" keeps those that exceed time-shifted activity.
     n_landmarks, n_landmarks_2 : int
         Landmarks for loops (degree 1) and for cavities (degree 2, far dearer).
-    density_quantile : float
+    density_quantile : float or "auto"
         Share of samples kept, densest first, after points far sparser than their neighbours have been left out. Less
         than 1 frees a loop of more noise, but cuts windows into unevenly visited surfaces: each is one loop more.
+        "auto": all, and 0.8 of directions.
+    amplitude : {"auto", "keep", "remove"}
+        Whether it matters how strongly the population is active; "remove" looks at directions
+        (:mod:`neuromanifold.topology.cloud`), "auto" does so where the activity as it is has no hole and there are
+        units enough.
     metric : {"euclidean", "geodesic", "cosine-fuzzy"}
         Distances between landmarks (:mod:`neuromanifold.topology.metrics`).
     root : bool or "auto"
@@ -112,7 +119,8 @@ class Topology(TransformerMixin, BaseEstimator):
         n_components: int | Literal["auto"] = "auto",
         n_landmarks: int = 300,
         n_landmarks_2: int = 250,
-        density_quantile: float = 1.0,
+        density_quantile: float | Literal["auto"] = "auto",
+        amplitude: Literal["auto", "keep", "remove"] = "auto",
         metric: MetricName = "euclidean",
         root: bool | Literal["auto"] = "auto",
         null: NullKind | Literal["auto"] = "auto",
@@ -126,6 +134,7 @@ class Topology(TransformerMixin, BaseEstimator):
         self.n_landmarks = n_landmarks
         self.n_landmarks_2 = n_landmarks_2
         self.density_quantile = density_quantile
+        self.amplitude = amplitude
         self.metric = metric
         self.root = root
         self.null = null
@@ -151,6 +160,7 @@ class Topology(TransformerMixin, BaseEstimator):
             landmarks,
             self.density_quantile,
             metric=self.metric,
+            amplitude=self.amplitude,
             root=self.root,
             null=self.null,
         )
@@ -160,20 +170,11 @@ class Topology(TransformerMixin, BaseEstimator):
         activity, intervals = self._activity(X, groups)
         rng = numpy_generator(self.random_state)
         n_components = self._n_components(activity, intervals, rng)
-        self._cloud = CloudSettings(n_components, density_quantile=self.density_quantile, metric=self.metric)
-        self._reduction = Reduction.fit(activity, n_components)
-        # What is only looked at beside the verdict takes nothing from its draws.
-        aside = rng.spawn(1)[0]
-        drawn = self._reduction(activity[draw_rows(len(activity), self._cloud.n_samples, aside)])
-        self.intrinsic_dimension_ = intrinsic_dimension(drawn, aside)
-        evidence = self._evidence(activity, intervals, rng)
-        verdict = decide(evidence, len(activity))
-        if verdict.template == "sphere":
-            verdict = without_folds(verdict, fold_ratio(drawn, aside))
-        self._state(evidence, verdict)
+        found = self._look(activity, intervals, n_components, rng)
+        self._state(found)
         self._fit_coordinates(activity, rng)
         self.cycles_ = self._cycles(activity, rng)
-        self.bars_ = self._bars(evidence)
+        self.bars_ = self._bars(found.evidence)
         return self
 
     def transform(self, X: ArrayLike | xr.Dataset) -> FloatArray:
@@ -202,7 +203,7 @@ class Topology(TransformerMixin, BaseEstimator):
             arrays = to_arrays(X)
             X, groups = arrays.X, arrays.groups if groups is None else groups
         activity = validated(lambda: validate_data(self, X, dtype=np.float64))
-        check_units(activity, self.density_quantile)
+        check_units(activity, self._density_quantile(self.amplitude == "remove"))
         self.root_ = is_counts(activity) if self.root == "auto" else bool(self.root)
         return self._stabilised(activity), check_intervals(groups, len(activity), self.null_)
 
@@ -221,38 +222,39 @@ class Topology(TransformerMixin, BaseEstimator):
             )
         return int(given)
 
-    def _evidence(self, activity: FloatArray, intervals: IntArray, rng: np.random.Generator) -> Evidence:
-        """Loops first; cavities unless there is just one loop, over both fields, or the cloud is a curve.
-
-        Gaps between landmarks on a surface can be loops of their own until the scale of its cavity is known.
-        """
+    def _look(self, activity: FloatArray, intervals: IntArray, n_components: int, rng: np.random.Generator) -> Look:
+        """At the activity as it is, and where that shows no hole at its directions."""
         null = NullSettings(self.null_, int(self.n_shuffles), self.n_jobs, self.verbose)
+        question = Question(int(self.n_landmarks), int(self.n_landmarks_2), null, self.alpha)
 
-        def up_to(degree: int, n_landmarks: int) -> Evidence:
-            if self.verbose:
-                n_clouds = null.n_shuffles + len(PRIMES) * N_DRAWS
-                tqdm.write(str(Cost(n_landmarks, degree, n_clouds, self.n_jobs)), file=sys.stderr)
-            return gather(
-                activity,
-                intervals,
-                self._cloud,
-                null,
-                max_degree=degree,
-                n_landmarks=n_landmarks,
-                alpha=self.alpha,
-                settled=has_no_hole,
-                random_state=rng,
+        def at(directional: bool) -> Look:
+            cloud = CloudSettings(
+                n_components,
+                density_quantile=self._density_quantile(directional),
+                directional=directional,
+                metric=self.metric,
             )
+            return look(activity, intervals, cloud, question, rng)
 
-        loops = up_to(1, self.n_landmarks)
-        if [template.name for template in candidates(loops.common)] == ["circle"] or self._is_curve():
-            return loops
-        return up_to(2, self.n_landmarks_2)
+        first = at(self.amplitude == "remove")
+        if self.amplitude != "auto" or first.verdict.template != "contractible" or activity.shape[1] < MIN_UNITS:
+            return first
+        second = at(True)
+        if next(iter(second.verdict.support)) == "contractible":  # what most draws of landmarks say
+            return first
+        reasons = (*second.verdict.reasons, IN_DIRECTIONS)
+        return replace(second, verdict=replace(second.verdict, reasons=reasons))
 
-    def _is_curve(self) -> bool:
-        return all(dimension < CURVE for dimension in self.intrinsic_dimension_.values())
+    def _density_quantile(self, directional: bool) -> float:
+        """Weak samples have directions of noise alone."""
+        if self.density_quantile == "auto":
+            return DENSE_DIRECTIONS if directional else 1.0
+        return float(self.density_quantile)
 
-    def _state(self, evidence: Evidence, verdict: Verdict) -> None:
+    def _state(self, found: Look) -> None:
+        evidence, verdict = found.evidence, found.verdict
+        self._cloud, self._reduction = found.cloud, found.reduction
+        self.intrinsic_dimension_ = found.dimension
         self.template_ = verdict.template
         self.support_ = verdict.support
         self.reasons_ = verdict.reasons
@@ -291,7 +293,8 @@ class Topology(TransformerMixin, BaseEstimator):
             reasons="; ".join(self.reasons_),
             null=self.null_,
             n_components=self._cloud.n_components,
-            density_quantile=self.density_quantile,
+            density_quantile=self._cloud.density_quantile,
             metric=self.metric,
+            amplitude="removed" if self._cloud.directional else "kept",
             root=int(self.root_),
         )
