@@ -11,6 +11,7 @@ import torch
 import neuromanifold as nm
 from neuromanifold._errors import InputError
 from neuromanifold.data.charts import CHARTS, HOLE
+from neuromanifold.data.images import shifted, turned
 from neuromanifold.data.recording import task_variables
 from neuromanifold.geometry import local_geometry, pullback_metric
 
@@ -80,3 +81,38 @@ def test_the_sheet_has_its_hole():
 def test_wrong_arguments_are_told(words, message):
     with pytest.raises(InputError, match=message):
         nm.synthetic.sine(**words)
+
+
+# -- moved images ---------------------------------------------------------------------------------------------------
+
+
+def blob(x, y, width=0.1):
+    """A Gaussian of brightness about (x, y) in the frame [-1, 1]², 64 pixels a side."""
+    side = (np.arange(64) + 0.5) / 32 - 1
+    columns, rows = np.meshgrid(side, side)
+    return np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * width**2))
+
+
+def centre(pixels):
+    """Centre of brightness (x, y); y points down, as rows do."""
+    image = pixels.reshape(64, 64)
+    side = (np.arange(64) + 0.5) / 32 - 1
+    return np.array([image.sum(0) @ side, image.sum(1) @ side]) / image.sum()
+
+
+def test_a_turned_blob_goes_round():
+    """A blob to the right of the middle, at half its distance, goes up and to the left: counterclockwise."""
+    angles = np.linspace(0, np.pi, 5)
+    places = np.array([centre(image) for image in turned(blob(0.6, 0.0), angles)])
+    np.testing.assert_allclose(places, 0.3 * np.c_[np.cos(angles), -np.sin(angles)], atol=1e-3)
+
+
+def test_a_shifted_blob_goes_to_the_right():
+    shifts = np.array([-10.0, 0.0, 3.5])
+    places = np.array([centre(image) for image in shifted(blob(0.2, 0.4), shifts)])
+    np.testing.assert_allclose(places, np.c_[0.1 + shifts / 32, np.full(3, 0.2)], atol=1e-3)
+
+
+def test_only_one_image_is_moved():
+    with pytest.raises(InputError, match="rows, columns"):
+        turned(np.zeros((2, 8, 8)), [0.0])

@@ -118,10 +118,19 @@ def write_table(table: Any, folder: Path, name: str) -> dict[str, str]:
     with nm.storage.atomic_path(numbers) as temporary:
         table.to_csv(temporary, index=False)
     files = {"table": str(numbers)}
-    if {"shape", "ratio"} <= set(table.columns):
-        figure = nm.report.figures.ratios(table).get_figure()
+    figure = _table_figure(table)
+    if figure is not None:
         files["figure"] = str(_saved(figure, _figure_path(folder, name)))
     return files
+
+
+def _table_figure(table: Any) -> Any:
+    """The figure of a table by its columns: errors over a reference's, or autoencoders over the plain one."""
+    if {"shape", "ratio"} <= set(table.columns):
+        return nm.report.figures.ratios(table).get_figure()
+    if {"method", "error_ratio"} <= set(table.columns):
+        return nm.report.figures.autoencoders(table)
+    return None
 
 
 def write_findings(findings: Any, folder: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from neuromanifold.data.images.augmentation import (
     augment,
 )
 from neuromanifold.data.images.dataset import dataset, to_tensors
+from neuromanifold.data.images.moved import shifted, turned
 from neuromanifold.data.images.source import load
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "augment",
     "dataset",
     "load",
+    "shifted",
     "to_tensors",
+    "turned",
 ]

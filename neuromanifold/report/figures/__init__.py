@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from neuromanifold.report.figures.against import curvature_against
 from neuromanifold.report.figures.ambiguity import ambiguity
+from neuromanifold.report.figures.autoencoders import autoencoders
 from neuromanifold.report.figures.barcodes import barcode, barcodes
 from neuromanifold.report.figures.beside import curvature_beside
 from neuromanifold.report.figures.bump_field import bump_field
@@ -24,6 +25,7 @@ from neuromanifold.report.figures.wrong_manifold import wrong_manifold
 
 __all__ = [
     "ambiguity",
+    "autoencoders",
     "barcode",
     "barcodes",
     "bump_field",
