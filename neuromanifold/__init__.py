@@ -25,6 +25,8 @@ _PUBLIC: dict[str, str | None] = {
     "datasets": "neuromanifold.data",
     "load": "neuromanifold.data.readers",
     "as_recording": "neuromanifold.data.recording",
+    "align_variable": "neuromanifold.data.alignment",
+    "select_units": "neuromanifold.data.units",
     "prepare": "neuromanifold.data.prepare",
     "track_loop": "neuromanifold.data.track",
     "Topology": "neuromanifold.topology",

@@ -18,10 +18,11 @@ from scipy.io import loadmat, savemat
 
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError, NotEnoughDataError
+from neuromanifold.data.alignment import align
 from neuromanifold.data.intervals import interval_slices
 from neuromanifold.data.readers import READERS, inspect, load
 from neuromanifold.data.readers.matlab5 import matlab5_variables
-from neuromanifold.data.readers.spikes import align, bin_spikes
+from neuromanifold.data.readers.spikes import bin_spikes
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.storage import write_netcdf
 
@@ -197,6 +198,13 @@ def test_texts_of_a_file_become_attributes(tmp_path):
     assert load(tmp_path / "r.mat").attrs["animal"] == "mouse"
 
 
+def test_texts_of_variable_length_in_hdf5_are_texts(tmp_path):
+    write_hdf5(tmp_path / "r.h5")
+    with h5py.File(tmp_path / "r.h5", "a") as file:
+        file.create_dataset("session/side", data=["left", "right"] * (N // 2), dtype=h5py.string_dtype())
+    assert load(tmp_path / "r.h5")["session.side"].to_numpy()[:2].tolist() == ["left", "right"]
+
+
 def test_wider_bins_on_the_way_in(tmp_path):
     write_npz(tmp_path / "r.npz")
     np.testing.assert_array_equal(load(tmp_path / "r.npz", bin_size=0.1)["activity"], COUNTS[::2] + COUNTS[1::2])
@@ -343,6 +351,15 @@ def test_spike_times_are_counted_in_bins(suffix, tmp_path):
     np.testing.assert_array_equal(ds["activity"], expected)
     assert int(ds["activity"].sum()) == sum(map(len, TRAINS))
     assert ds.attrs["sampling_period"] == 0.25
+
+
+def test_units_keep_their_names_however_many(tmp_path):
+    """Ten and more: the order of numbers is not that of their texts."""
+    ids = np.repeat(np.arange(12), np.arange(3, 15))
+    np.savez(tmp_path / "s.npz", spike_times=np.linspace(0, 9, len(ids)), unit_ids=ids)
+    ds = load(tmp_path / "s.npz", bin_size=1.0)
+    assert ds["unit"].to_numpy().tolist() == [str(i) for i in range(12)]
+    np.testing.assert_array_equal(ds["activity"].sum("time"), np.arange(3, 15))
 
 
 def test_epochs_of_spikes(tmp_path):

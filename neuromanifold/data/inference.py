@@ -26,6 +26,7 @@ __all__ = [
     "Meaning",
     "activity_meaning",
     "fits_one_period",
+    "standard_units",
     "units_of_name",
     "variable_meaning",
     "warn",
@@ -53,6 +54,13 @@ _SUFFIXES = {
     "ms": "ms",
     "s": "s",
 }
+_SPELLED = {
+    "radian": "rad", "radians": "rad", "degree": "deg", "degrees": "deg", "meter": "m", "meters": "m", "metre": "m",
+    "metres": "m", "centimeter": "cm", "centimeters": "cm", "centimetres": "cm", "millimeters": "mm", "pixel": "px",
+    "pixels": "px", "second": "s", "seconds": "s", "meters/second": "m/s", "cm/sec": "cm/s", "hertz": "Hz",
+}  # fmt: skip
+_UNSTATED = ("", "n/a", "na", "n.a.", "none", "unknown", "unspecified", "undefined", "arbitrary", "arbitrary units",
+             "au", "a.u.", "arb. units", "dimensionless", "lumens")  # fmt: skip
 _ANGLE_NAME = re.compile(
     r"(^|_|\.)(head_?dir\w*|hd|heading|direction|dir|angles?|ang|orientation|azimuth|theta|phi|phase)($|_|\.|\d)",
     re.IGNORECASE,
@@ -96,6 +104,12 @@ def units_of_name(name: str) -> str | None:
         if stem.endswith(f"_{suffix}"):
             return units
     return None
+
+
+def standard_units(stated: str) -> str | None:
+    """Units as this package writes them (``radians`` -> ``rad``); None for words that say nothing."""
+    word = stated.strip().lower()
+    return None if word in _UNSTATED else _SPELLED.get(word, stated.strip())
 
 
 def fits_one_period(values: npt.NDArray[Any], period: float) -> bool:

@@ -2,6 +2,8 @@
 
 An interval is a maximal run of samples of one id without a gap in time. Ids are ``int64``; the ids that were
 given are kept where each names one run, otherwise runs are numbered 0, 1, 2, ...
+
+Epochs (q, 2) say in seconds which stretches of a session are meant, ``[start, stop)`` each.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neuromanifold._errors import InputError
 from neuromanifold._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["GAP", "contiguous_ids", "interval_slices", "run_starts"]
+__all__ = ["GAP", "checked_epochs", "contiguous_ids", "epoch_of", "interval_slices", "overlaps", "run_starts"]
 
 # A step longer than this many sampling periods is a gap: one missing sample is, imaging jitter is not.
 GAP = 1.5
@@ -46,3 +49,35 @@ def contiguous_ids(labels: npt.NDArray[Any], times: FloatArray, period: float) -
         return labels.astype(np.int64)
     lengths = np.diff(np.append(starts, len(labels)))
     return np.repeat(np.arange(len(starts), dtype=np.int64), lengths)
+
+
+def checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
+    """Epochs (q, 2) in order of time.
+
+    Raises
+    ------
+    InputError
+        If a start is not before its stop, or two overlap.
+    """
+    spans = np.atleast_2d(np.asarray(epochs, dtype=np.float64))
+    if spans.ndim != 2 or spans.shape[1] != 2 or not np.isfinite(spans).all() or (spans[:, 1] <= spans[:, 0]).any():
+        raise InputError(f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}")
+    spans = spans[np.argsort(spans[:, 0])]
+    if (spans[1:, 0] < spans[:-1, 1]).any():
+        raise InputError("epochs overlap: each bin can belong to one only")
+    return spans
+
+
+def epoch_of(times: FloatArray, epochs: FloatArray) -> IntArray:
+    """Index (n,) of the epoch that holds each time, -1 outside all of them; ``epochs`` (q, 2) in order."""
+    index = np.searchsorted(epochs[:, 0], times, side="right") - 1
+    inside = (index >= 0) & (times < epochs[np.maximum(index, 0), 1])
+    return np.where(inside, index, -1).astype(np.int64)
+
+
+def overlaps(first: FloatArray, second: FloatArray) -> tuple[FloatArray, IntArray]:
+    """What two lists of epochs have in common (r, 2), and which of the first each piece is of (r,)."""
+    low = np.maximum(first[:, None, 0], second[None, :, 0])
+    high = np.minimum(first[:, None, 1], second[None, :, 1])
+    owner, other = np.nonzero(high > low)
+    return np.stack([low[owner, other], high[owner, other]], axis=1), owner.astype(np.int64)

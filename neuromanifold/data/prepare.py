@@ -33,7 +33,7 @@ from neuromanifold.data.reduction import choose_n_components, principal_componen
 from neuromanifold.data.selection import keep_samples, population_activity, speed, uninformative_units
 from neuromanifold.data.smoothing import smooth
 
-__all__ = ["TRANSFORMS", "DroppedUnitsWarning", "preparation", "prepare"]
+__all__ = ["TRANSFORMS", "DroppedUnitsWarning", "noted", "preparation", "prepare"]
 
 TRANSFORMS = {"sqrt": np.sqrt, "log1p": np.log1p}
 
@@ -93,7 +93,7 @@ def prepare(
     """
     prepared = check(recording)
     if bin_size is not None:
-        prepared = _noted(rebin(prepared, bin_size), "bin", bin_size=float(bin_size))
+        prepared = noted(rebin(prepared, bin_size), "bin", bin_size=float(bin_size))
     if min_speed is not None:
         prepared = _fast(prepared, *min_speed)
     prepared = _informative(prepared)
@@ -114,7 +114,8 @@ def preparation(recording: xr.Dataset) -> list[dict[str, Any]]:
     return list(json.loads(recording.attrs.get("preparation", "[]")))
 
 
-def _noted(recording: xr.Dataset, step: str, **settings: Any) -> xr.Dataset:
+def noted(recording: xr.Dataset, step: str, **settings: Any) -> xr.Dataset:
+    """The recording with one more step written into its preparation."""
     steps = [*preparation(recording), {"step": step, **settings}]
     return recording.assign_attrs(preparation=json.dumps(steps))
 
@@ -128,7 +129,7 @@ def _fast(recording: xr.Dataset, variable: str | Sequence[str], least: float) ->
     mask = speed(recording, variable) >= least
     names = [variable] if isinstance(variable, str) else list(variable)
     kept = keep_samples(recording, mask, f"a speed of {', '.join(names)} of at least {least}")
-    return _noted(kept, "min_speed", variables=names, speed=float(least), kept=float(mask.mean()))
+    return noted(kept, "min_speed", variables=names, speed=float(least), kept=float(mask.mean()))
 
 
 def _informative(recording: xr.Dataset) -> xr.Dataset:
@@ -150,7 +151,7 @@ def _informative(recording: xr.Dataset) -> xr.Dataset:
         return recording
     said = "; ".join(f"{why}: {', '.join(units)}" for why, units in names.items() if units)
     warn(f"dropped units that carry nothing ({said})", DroppedUnitsWarning)
-    return _noted(recording.drop_isel(unit=columns), "drop_units", **names)
+    return noted(recording.drop_isel(unit=columns), "drop_units", **names)
 
 
 def _smoothed(recording: xr.Dataset, seconds: float) -> xr.Dataset:
@@ -158,7 +159,7 @@ def _smoothed(recording: xr.Dataset, seconds: float) -> xr.Dataset:
     sigma = seconds / float(recording.attrs["sampling_period"])
     kind = "rate" if activity.attrs["kind"] == "counts" else activity.attrs["kind"]
     smoothed = smooth(activity.to_numpy(), groups, sigma)
-    return _noted(_with_activity(recording, smoothed, kind, activity.attrs["units"]), "smooth", seconds=seconds)
+    return noted(_with_activity(recording, smoothed, kind, activity.attrs["units"]), "smooth", seconds=seconds)
 
 
 def _active(recording: xr.Dataset, fraction: float) -> xr.Dataset:
@@ -167,7 +168,7 @@ def _active(recording: xr.Dataset, fraction: float) -> xr.Dataset:
     activity = population_activity(recording)
     mask = activity >= np.quantile(activity, fraction)
     kept = keep_samples(recording, mask, f"population activity above its {fraction} quantile")
-    return _noted(kept, "min_activity", fraction=fraction, kept=float(mask.mean()))
+    return noted(kept, "min_activity", fraction=fraction, kept=float(mask.mean()))
 
 
 def _transformed(recording: xr.Dataset, transform: str | None) -> xr.Dataset:
@@ -183,7 +184,7 @@ def _transformed(recording: xr.Dataset, transform: str | None) -> xr.Dataset:
         raise InputError(f"transform {transform!r} needs activity that is nowhere negative: use transform=None")
     units = f"{transform}({activity.attrs['units']})"
     changed = _with_activity(recording, TRANSFORMS[transform](values), "continuous", units)
-    return _noted(changed, "transform", function=transform)
+    return noted(changed, "transform", function=transform)
 
 
 def _standardised(recording: xr.Dataset) -> xr.Dataset:
@@ -193,7 +194,7 @@ def _standardised(recording: xr.Dataset) -> xr.Dataset:
     scale = np.where(spread > 0, spread, 1.0)
     changed = _with_activity(recording, (values - mean) / scale, "continuous", "standard deviations")
     changed = changed.assign(zscore_mean=("unit", mean), zscore_scale=("unit", scale))
-    return _noted(changed, "zscore")
+    return noted(changed, "zscore")
 
 
 def _reduced(recording: xr.Dataset, n_components: int | str, random_state: RandomState) -> xr.Dataset:
@@ -214,4 +215,4 @@ def _reduced(recording: xr.Dataset, n_components: int | str, random_state: Rando
         variance_ratio=("unit", found.variance_ratio),
     )
     how = "parallel analysis" if chosen is not n_components else "given"
-    return _noted(reduced.assign_coords(unit=names), "components", n_components=int(chosen), chosen_by=how)
+    return noted(reduced.assign_coords(unit=names), "components", n_components=int(chosen), chosen_by=how)

@@ -23,6 +23,7 @@ from neuromanifold.data.readers.hdf5 import read_hdf5
 from neuromanifold.data.readers.matlab import read_matlab
 from neuromanifold.data.readers.netcdf import dataset_entries, open_netcdf, read_netcdf
 from neuromanifold.data.readers.npz import read_npz
+from neuromanifold.data.readers.nwb import read_nwb
 from neuromanifold.data.readers.roles import Listing, listing, role_of, with_spike_pairs
 from neuromanifold.data.readers.table import read_table
 from neuromanifold.data.recording import check, label_dims
@@ -32,6 +33,7 @@ __all__ = ["READERS", "Listing", "inspect", "load"]
 
 READERS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Entry]]], ...] = (
     ((".nc",), read_netcdf),
+    ((".nwb",), read_nwb),
     ((".npz",), read_npz),
     ((".mat",), read_matlab),
     ((".h5", ".hdf5"), read_hdf5),

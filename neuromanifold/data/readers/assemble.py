@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,18 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import InputError
-from neuromanifold._typing import FloatArray
+from neuromanifold._typing import IntArray
 from neuromanifold.data.binning import rebin
-from neuromanifold.data.inference import units_of_name, variable_meaning, warn
+from neuromanifold.data.inference import variable_meaning, warn
+from neuromanifold.data.intervals import checked_epochs, epoch_of, overlaps
 from neuromanifold.data.readers.choice import Choice, Contents
-from neuromanifold.data.readers.clock import (
-    behaviour_clock,
-    find_clock,
-    interval_of,
-    sampling_period,
-    spike_scale,
-    time_stamps,
-)
+from neuromanifold.data.readers.clock import Spans, sampling_period, spans_of, spike_scale, time_stamps
 from neuromanifold.data.readers.entries import Entry
 from neuromanifold.data.readers.roles import find_activity, role_of, with_spike_pairs
-from neuromanifold.data.readers.spikes import align, bin_spikes
+from neuromanifold.data.readers.spikes import bin_spikes
+from neuromanifold.data.readers.variables import aligned_variables, sampled_variables
 from neuromanifold.data.recording import as_recording, check
+from neuromanifold.data.units import isi_violations
 
 __all__ = ["assemble"]
 
@@ -51,18 +47,21 @@ def assemble(source: str, entries: Sequence[Entry], choice: Choice) -> xr.Datase
 def _from_matrix(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset:
     values = _oriented(contents, entry, choice)
     n = len(values)
-    epochs, interval = interval_of(contents, choice, n)
+    spans, times = spans_of(contents, choice, n), time_stamps(contents, choice, n, entry)
+    label = spans.label
+    if label is None and entry.support is not None and times is not None:
+        label = np.searchsorted(checked_epochs(entry.support)[:, 0], times, side="right") - 1
     activity = xr.DataArray(values, dims=("time", "unit"), attrs=_activity_attrs(entry))
     names = _unit_names(contents, entry, values.shape[1])
     recording = as_recording(
-        activity if names is None else activity.assign_coords(unit=names),
-        _variables(contents, entry, choice, n),
-        sampling_period=sampling_period(contents, choice),
-        time=time_stamps(contents, choice, n),
-        interval=interval,
+        _labelled(activity if names is None else activity.assign_coords(unit=names), entry.labels),
+        sampled_variables(contents, entry, choice, n, times),
+        sampling_period=sampling_period(contents, choice, entry),
+        time=times,
+        interval=label,
     )
-    if epochs is not None:
-        recording = _inside(recording, epochs)
+    if spans.epochs is not None:
+        recording = _inside(recording, spans)
     return recording if choice.bin_size is None else rebin(recording, choice.bin_size)
 
 
@@ -74,6 +73,7 @@ def _oriented(contents: Contents, entry: Entry, choice: Choice) -> npt.NDArray[A
     values = values.reshape(len(values), -1)
     lengths = {other.length for other in contents.entries if other.length and not other.dims}
     lengths |= {len(given) for given in (choice.time, choice.interval) if isinstance(given, np.ndarray)}
+    lengths |= set() if entry.clock is None else {len(entry.clock())}
     if entry.dims or values.shape[0] in lengths:
         return values
     if values.shape[1] in lengths:
@@ -98,48 +98,24 @@ def _unit_names(contents: Contents, entry: Entry, n_units: int) -> list[str] | N
     return [str(name) for name in labels[0].read()] if labels else None
 
 
-def _inside(recording: xr.Dataset, epochs: FloatArray) -> xr.Dataset:
+def _inside(recording: xr.Dataset, spans: Spans) -> xr.Dataset:
     """Samples inside epochs, each epoch its own interval."""
+    assert spans.epochs is not None
     times = recording["time"].to_numpy()
-    owner = np.full(len(times), -1)
-    for i, (start, stop) in enumerate(epochs):
-        owner[(times >= start) & (times < stop)] = i
-    if (owner < 0).all():
+    owner = epoch_of(times, spans.epochs)
+    rows = np.flatnonzero(owner >= 0)
+    if not len(rows):
         raise InputError(f"no sample lies in the given intervals; time runs from {times[0]:.6g} to {times[-1]:.6g} s")
-    kept = recording.assign_coords(interval=("time", owner)).isel(time=np.flatnonzero(owner >= 0))
-    return check(kept)
+    kept = recording.isel(time=rows).assign_coords(interval=("time", owner[rows]))
+    return check(kept.assign(_of_epochs(spans, owner[rows], kept)))
 
 
-def _variables(contents: Contents, activity: Entry, choice: Choice, n: int) -> dict[str, xr.DataArray]:
-    columns: dict[str, xr.DataArray] = {}
-    for entry in _chosen(contents, activity, choice, n):
-        if n not in entry.shape:
-            raise contents.error(f"{entry.name!r} has shape {entry.shape} but the activity has {n} samples")
-        columns.update(_columns(entry, np.asarray(entry.read()), n, choice))
-    return columns
-
-
-def _chosen(contents: Contents, activity: Entry, choice: Choice, n: int) -> list[Entry]:
-    if choice.variables is not None:
-        names = [choice.variables] if isinstance(choice.variables, str) else list(choice.variables)
-        return [contents.named(name, "task variable") for name in names]
-    found = [entry for entry in contents.of_role("task variable") if entry is not activity and n in entry.shape]
-    return [entry for entry in found if not entry.dims or not activity.dims or entry.dims[0] == activity.dims[0]]
-
-
-def _columns(entry: Entry, values: npt.NDArray[Any], n: int, choice: Choice) -> dict[str, xr.DataArray]:
-    """The columns of a task variable, ``name`` or ``name_0``, ``name_1``, ..., and what is stated of them."""
-    matrix = values.reshape(n, -1) if len(values) == n else values.reshape(-1, n).T
-    stated = {key: entry.attrs[key] for key in ("kind", "units", "period") if key in entry.attrs}
-    if isinstance(choice.variables, Mapping):
-        stated.update(choice.variables[entry.name] or {})
-    units = units_of_name(entry.name)
-    stem = entry.name.removesuffix("*")
-    names = [stem] if matrix.shape[1] == 1 else [f"{stem}_{i}" for i in range(matrix.shape[1])]
-    names = list(entry.attrs.get("columns", names))
-    attrs = {**({"units": units} if units else {}), **stated}
+def _of_epochs(spans: Spans, owner: IntArray, taken: Container[Any]) -> dict[str, xr.DataArray]:
+    """What is known of each epoch as task variables of its samples; names already taken are left as they are."""
     return {
-        name: xr.DataArray(column, dims=("time",), attrs=attrs) for name, column in zip(names, matrix.T, strict=True)
+        name: xr.DataArray(column[owner], dims=("time",), attrs=variable_meaning(name, column).attrs())
+        for name, column in spans.columns.items()
+        if name not in taken
     }
 
 
@@ -148,46 +124,42 @@ def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
         raise contents.error(f"{entry.name!r} are spike times: say how wide bins are, bin_size=0.05 (s)")
     trains = entry.read() if entry.ragged else [np.ravel(entry.read())]
     scale = spike_scale(contents, entry, trains, choice)
-    epochs, labels = interval_of(contents, choice, -1)
-    if labels is not None:
+    spans = spans_of(contents, choice, -1)
+    if spans.label is not None:
         raise contents.error("for spike times, interval is rows of (start, stop) in seconds")
-    binned = bin_spikes([np.asarray(train, dtype=np.float64) * scale for train in trains], choice.bin_size, epochs)
-    names = entry.attrs.get("units")
+    spans = _observed(spans, entry)
+    seconds = [np.asarray(train, dtype=np.float64) * scale for train in trains]
+    binned = bin_spikes(seconds, choice.bin_size, spans.epochs)
+    names = [str(name) for name in entry.attrs.get("units") or range(len(trains))]
     activity = xr.DataArray(binned.counts, dims=("time", "unit"), attrs={"kind": "counts", "units": "spikes/bin"})
+    variables = aligned_variables(contents, entry, choice, binned.times)
     return as_recording(
-        activity.assign_coords(unit=[str(name) for name in names or range(len(trains))]),
-        _aligned_variables(contents, entry, choice, binned.times),
+        _labelled(activity.assign_coords(unit=names), {**entry.labels, "isi_violations": isi_violations(seconds)}),
+        {**variables, **_of_epochs(spans, binned.interval, variables)},
         sampling_period=choice.bin_size,
         time=binned.times,
         interval=binned.interval,
     )
 
 
-def _aligned_variables(
-    contents: Contents, activity: Entry, choice: Choice, centres: FloatArray
-) -> dict[str, xr.DataArray]:
-    """Behaviour that has a clock, at the centres of the bins."""
-    aligned = {}
-    for entry in _chosen_with_clock(contents, activity, choice):
-        clock = behaviour_clock(contents, entry, choice)
-        for name, column in _columns(entry, np.asarray(entry.read()), len(clock), choice).items():
-            aligned[name] = _aligned(name, column, clock, centres)
-    return aligned
+def _observed(spans: Spans, entry: Entry) -> Spans:
+    """Epochs cut to those within which the units were observed."""
+    if entry.support is None:
+        return spans
+    support = checked_epochs(entry.support)
+    if spans.epochs is None:
+        return Spans(support)
+    epochs, owner = overlaps(spans.epochs, support)
+    if not len(epochs):
+        raise InputError(
+            f"the units were observed from {support[0, 0]:.6g} to {support[-1, 1]:.6g} s, in no epoch given"
+        )
+    return Spans(epochs, columns={name: column[owner] for name, column in spans.columns.items()})
 
 
-def _chosen_with_clock(contents: Contents, activity: Entry, choice: Choice) -> list[Entry]:
-    if choice.variables is not None:
-        return _chosen(contents, activity, choice, -1)
-    found = [e for e in contents.of_role("task variable") if e.is_numeric and e is not activity]
-    timed = [e for e in found if find_clock(contents, e, choice) is not None]
-    left = [e.name for e in found if e not in timed]
-    if left:
-        warn(f"left out, since nothing says when they were sampled: {', '.join(left)}")
-    return timed
-
-
-def _aligned(name: str, column: xr.DataArray, clock: FloatArray, centres: FloatArray) -> xr.DataArray:
-    meaning = variable_meaning(name, column.to_numpy(), column.attrs.get("units"))
-    attrs = {**meaning.attrs(), **column.attrs}
-    period = float(attrs["period"]) if attrs["kind"] == "circular" else None
-    return xr.DataArray(align(column.to_numpy(), clock, centres, period), dims=("time",), attrs=attrs)
+def _labelled(activity: xr.DataArray, labels: Mapping[str, Any]) -> xr.DataArray:
+    """Activity with a coordinate along its units for each label."""
+    taken = ("time", "unit", "interval", "activity")
+    return activity.assign_coords({
+        (f"unit_{name}" if name in taken else name): ("unit", np.asarray(values)) for name, values in labels.items()
+    })  # fmt: skip

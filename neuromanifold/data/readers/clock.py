@@ -6,8 +6,8 @@ read from the end of its name (``_ms``); whole-number spike times that come with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,19 +15,34 @@ import numpy.typing as npt
 from neuromanifold._errors import InputError
 from neuromanifold._typing import FloatArray
 from neuromanifold.data.inference import warn
+from neuromanifold.data.intervals import checked_epochs
 from neuromanifold.data.readers.choice import Choice, Contents
 from neuromanifold.data.readers.entries import Entry
 
-__all__ = ["behaviour_clock", "find_clock", "interval_of", "sampling_period", "spike_scale", "time_stamps"]
+__all__ = ["Spans", "behaviour_clock", "find_clock", "sampling_period", "spans_of", "spike_scale", "time_stamps"]
+
+
+class Spans(NamedTuple):
+    """Which samples are meant: ``epochs`` (q, 2) in order with ``columns`` (q,) that say something of each, or the
+    ``label`` of each sample (n,).
+    """
+
+    epochs: FloatArray | None = None
+    label: npt.NDArray[Any] | None = None
+    columns: Mapping[str, npt.NDArray[Any]] = {}
+
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
 
-def time_stamps(contents: Contents, choice: Choice, n: int) -> FloatArray | None:
+def time_stamps(contents: Contents, choice: Choice, n: int, entry: Entry | None = None) -> FloatArray | None:
+    """Times of n samples in seconds: as given, by the clock of their own entry, or by the one entry of times."""
     if choice.time is not None and not isinstance(choice.time, str):
         return np.asarray(choice.time)
     if choice.time is not None:
         chosen = [contents.named(choice.time, "time")]
+    elif entry is not None and entry.clock is not None:
+        return entry.clock()
     else:
         chosen = [entry for entry in contents.of_role("time") if entry.length == n]
     if len(chosen) > 1:
@@ -46,11 +61,14 @@ def _stamps(entry: Entry, choice: Choice) -> FloatArray:
     return values.astype(np.float64) * scale
 
 
-def sampling_period(contents: Contents, choice: Choice) -> float | None:
+def sampling_period(contents: Contents, choice: Choice, entry: Entry) -> float | None:
+    """Seconds between samples of an entry, where something says so: the caller, a period or a rate."""
     if choice.sampling_period is not None:
         return float(choice.sampling_period)
-    found = {entry.name: _seconds(entry) for entry in contents.of_role("sampling period")}
-    found.update({entry.name: 1 / _seconds(entry) for entry in contents.of_role("sampling rate")})
+    if entry.clock is not None:
+        return None
+    found = {e.name: _seconds(e) for e in contents.of_role("sampling period")}
+    found.update({e.name: 1 / _seconds(e) for e in contents.of_role("sampling rate")})
     if len(set(found.values())) > 1:
         raise contents.error(f"{', '.join(found)} disagree: say which with sampling_period=... (seconds)")
     return next(iter(found.values()), None)
@@ -64,27 +82,33 @@ def _seconds(entry: Entry) -> float:
     return value
 
 
-def interval_of(contents: Contents, choice: Choice, n: int) -> tuple[FloatArray | None, npt.NDArray[Any] | None]:
-    """Epochs (q, 2) to keep, or the label of each sample."""
+def spans_of(contents: Contents, choice: Choice, n: int) -> Spans:
+    """The epochs to keep, or the label of each of n samples, as given or as the source says."""
     given = choice.interval
     if isinstance(given, str):
         entry = contents.named(given, "interval")
-        given = np.asarray(entry.read())
-        given = np.ravel(given) if entry.length == n else given
+        values = np.asarray(entry.read())
+        if entry.role == "epochs":
+            order = np.argsort(values[:, 0], kind="stable")
+            return Spans(checked_epochs(values), columns={name: row[order] for name, row in entry.labels.items()})
+        given = np.ravel(values) if entry.length == n else values
     if given is not None:
         array = np.asarray(given)
-        return (array, None) if array.ndim == 2 and array.shape[1] == 2 else (None, array)
+        return Spans(checked_epochs(array)) if array.ndim == 2 and array.shape[1] == 2 else Spans(label=array)
     found = [np.ravel(entry.read()) for entry in contents.of_role("interval") if entry.length == n]
     if not found:
-        return None, None
-    labels = found[0] if len(found) == 1 else np.unique(np.stack(found), axis=1, return_inverse=True)[1].ravel()
-    return None, labels
+        return Spans()
+    return Spans(
+        label=found[0] if len(found) == 1 else np.unique(np.stack(found), axis=1, return_inverse=True)[1].ravel()
+    )
 
 
 def spike_scale(contents: Contents, entry: Entry, trains: Sequence[npt.NDArray[Any]], choice: Choice) -> float:
     """Seconds in one unit of the spike times: as given, by the rate of sample numbers, or by name."""
     if choice.time_scale is not None:
         return float(choice.time_scale)
+    if "sample_rate" in entry.attrs:
+        return 1 / float(entry.attrs["sample_rate"])
     suffix = entry.name.rsplit("_", 1)[-1]
     rates = [rate for rate in contents.of_role("sampling rate") if rate.name.lower().startswith(("spk", "spike"))]
     if all(train.dtype.kind in "iu" for train in trains) and rates:
@@ -102,11 +126,14 @@ def behaviour_clock(contents: Contents, entry: Entry, choice: Choice) -> FloatAr
 
 
 def find_clock(contents: Contents, entry: Entry, choice: Choice) -> FloatArray | None:
-    """Times of a behavioural entry: those given, those as long as it is, or sample numbers over its rate."""
+    """Times of a behavioural entry: those given, its own, those as long as it is, or sample numbers over its rate."""
     lengths = set(entry.shape)
     if choice.time is not None:
         stamps = time_stamps(contents, choice, -1)
-        return stamps if stamps is not None and len(stamps) in lengths else None
+        if stamps is not None and len(stamps) in lengths:
+            return stamps
+    if entry.clock is not None or choice.time is not None:
+        return None if entry.clock is None else entry.clock()
     stamps_of = [stamps for stamps in contents.of_role("time") if stamps.length in lengths]
     if stamps_of:
         return _stamps(stamps_of[0], choice)

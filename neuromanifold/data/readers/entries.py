@@ -14,10 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._typing import FloatArray
 
-__all__ = ["Entry", "Malformed", "array_entry", "flatten", "guard_expansion", "ragged_entry", "readable"]
+__all__ = [
+    "Entry",
+    "Malformed",
+    "array_entry",
+    "epochs_entry",
+    "flatten",
+    "guard_expansion",
+    "ragged_entry",
+    "readable",
+]
 
 # A compressed entry may unpack to this many bytes freely, and to more only while it grows less than this many
 # times: spike counts, mostly zeros, compress by less than 100, a zip bomb by 1000.
@@ -31,7 +42,12 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """A named array, or (``ragged``) a list of vectors of different lengths, such as spike times of units."""
+    """A named array, or (``ragged``) a list of vectors of different lengths, such as spike times of units.
+
+    A format that knows more than names and shapes says so: the ``role`` (None: guessed), the ``clock`` (times of
+    its samples, seconds), the ``support`` (q, 2) within which it was observed (seconds), and ``labels`` by name:
+    a value for each unit (the brain area), or for each epoch (the condition).
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -40,6 +56,10 @@ class Entry:
     ragged: bool = False
     dims: tuple[str, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    role: str | None = None
+    clock: Callable[[], FloatArray] | None = None
+    support: FloatArray | None = None
+    labels: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     @property
     def is_numeric(self) -> bool:
@@ -59,18 +79,23 @@ class Entry:
         return max(self.shape) if len(self.shape) == 1 or min(self.shape) == 1 else 0
 
 
-def array_entry(name: str, values: Any, attrs: Mapping[str, Any] | None = None) -> Entry:
-    """Entry of an array that is in memory already."""
+def array_entry(name: str, values: Any, attrs: Mapping[str, Any] | None = None, **known: Any) -> Entry:
+    """Entry of an array that is in memory already; ``known`` are further fields of it."""
     array = np.asarray(values)
-    return Entry(name, array.shape, array.dtype.str, lambda: array, attrs=attrs or {})
+    return Entry(name, array.shape, array.dtype.str, lambda: array, attrs=attrs or {}, **known)
 
 
-def ragged_entry(name: str, vectors: Sequence[Any], attrs: Mapping[str, Any] | None = None) -> Entry:
+def ragged_entry(name: str, vectors: Sequence[Any], attrs: Mapping[str, Any] | None = None, **known: Any) -> Entry:
     """Entry of vectors of different lengths, one per unit; ``attrs["units"]`` may name the units."""
     trains = [np.asarray(vector).ravel() for vector in vectors]
     kinds = {train.dtype for train in trains if train.size}
     dtype = np.result_type(*kinds).str if kinds else np.dtype(float).str
-    return Entry(name, (len(trains),), dtype, lambda: trains, ragged=True, attrs=attrs or {})
+    return Entry(name, (len(trains),), dtype, lambda: trains, ragged=True, attrs=attrs or {}, **known)
+
+
+def epochs_entry(name: str, spans: Any, labels: Mapping[str, Any] | None = None) -> Entry:
+    """Entry of epochs (q, 2), start and stop in seconds, with a value of each label for each epoch."""
+    return array_entry(name, np.reshape(spans, (-1, 2)), role="epochs", labels=labels or {})
 
 
 def flatten(name: str, value: Any) -> Iterator[Entry]:

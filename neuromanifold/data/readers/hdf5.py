@@ -129,7 +129,7 @@ def _value(item: Any) -> Any:
         return {key: _value(inner) for key, inner in _own(item)}
     if "MATLAB_empty" in item.attrs or item.shape is None:
         return np.zeros(0)
-    if item.dtype == h5py.ref_dtype:
+    if h5py.check_ref_dtype(item.dtype) is h5py.Reference:
         return [_value(item.file[reference]) for reference in item[()].T.ravel()]
     if _class(item) == "char":
         return "".join(chr(code) for code in item[()].T.ravel())

@@ -22,7 +22,7 @@ from neuromanifold._errors import InputError
 from neuromanifold.data.inference import units_of_name
 from neuromanifold.data.readers.entries import Entry
 
-__all__ = ["Listing", "find_activity", "listing", "named_entry", "role_of", "with_spike_pairs"]
+__all__ = ["Listing", "find_activity", "listing", "named_entry", "role_of", "split_by_unit", "with_spike_pairs"]
 
 _NAMED = {
     "time": r"(time|times|t|time_?stamps?)(_(s|ms|us))?",
@@ -60,6 +60,8 @@ class Listing:
 def role_of(entry: Entry) -> str:
     """The role an entry would play: activity, spike times, time, interval, task variable, ... or other."""
     last = entry.name.rsplit(".", 1)[-1]
+    if entry.role is not None:
+        return entry.role
     if entry.ragged:
         return "spike times"
     if entry.dtype in ("V",):
@@ -93,10 +95,10 @@ def with_spike_pairs(entries: Sequence[Entry]) -> list[Entry]:
     for ids in by_role.get("unit ids", []):
         for stamps in times:
             if not stamps.ragged and stamps.length == ids.length and _repeats(ids):
-                n_units = len(np.unique(ids.read()))
+                names = [str(i) for i in np.unique(ids.read())]
                 pair = Entry(
-                    stamps.name, (n_units,), stamps.dtype, partial(_trains, stamps, ids), ragged=True,
-                    attrs={"units": sorted({str(i) for i in np.ravel(ids.read())}), **stamps.attrs},
+                    stamps.name, (len(names),), stamps.dtype, partial(_trains, stamps, ids), ragged=True,
+                    attrs={"units": names, **stamps.attrs},
                 )  # fmt: skip
                 return [pair, *(e for e in entries if e is not stamps and e is not ids)]
     return list(entries)
@@ -108,8 +110,14 @@ def _repeats(ids: Entry) -> bool:
 
 
 def _trains(stamps: Entry, ids: Entry) -> list[npt.NDArray[Any]]:
-    times, labels = np.ravel(stamps.read()), np.ravel(ids.read())
-    return [times[labels == label] for label in np.unique(labels)]
+    return split_by_unit(np.ravel(stamps.read()), np.ravel(ids.read()))
+
+
+def split_by_unit(times: npt.NDArray[Any], ids: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """Spike times (s,) of each unit, in the order of ``numpy.unique(ids)``, ids (s,)."""
+    order = np.argsort(ids, kind="stable")
+    starts = np.unique(ids[order], return_index=True)[1]
+    return np.split(times[order], starts[1:])
 
 
 def listing(source: str, entries: Sequence[Entry]) -> Listing:

@@ -1,10 +1,4 @@
-"""Spike times to counts, and behaviour with its own clock to the same bins.
-
-The count of unit i in bin b is the number of its spikes in ``[start + bΔ, start + (b+1)Δ)``. Behaviour
-sampled at other times is interpolated to the bin centres, circular variables as ``e^{iφ}``; it is unknown
-(NaN) before its first and after its last sample, and where its neighbours are further apart than two bins
-and two of its own periods.
-"""
+"""Spike times to counts: those of unit i in bin b are its spikes in ``[start + bΔ, start + (b+1)Δ)``."""
 
 from __future__ import annotations
 
@@ -16,8 +10,9 @@ import numpy.typing as npt
 
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold.data.intervals import checked_epochs
 
-__all__ = ["Binned", "align", "bin_spikes"]
+__all__ = ["Binned", "bin_spikes"]
 
 # More bins than this are not a recording but times in the wrong unit.
 _MAX_BINS = 50_000_000
@@ -47,7 +42,7 @@ def bin_spikes(trains: Sequence[npt.NDArray[Any]], bin_size: float, epochs: npt.
         raise NotEnoughDataError("there are no spikes")
     if any(not np.isfinite(train).all() for train in trains):
         raise InputError("spike times must be finite: remove NaN and infinite ones")
-    spans = _span(trains, bin_size) if epochs is None else _checked_epochs(epochs)
+    spans = _span(trains, bin_size) if epochs is None else checked_epochs(epochs)
     starts, sizes = spans[:, 0], np.floor((spans[:, 1] - spans[:, 0]) / bin_size + 1e-9).astype(np.int64)
     if sizes.sum() > _MAX_BINS:
         raise InputError(
@@ -68,16 +63,6 @@ def _span(trains: Sequence[npt.NDArray[Any]], bin_size: float) -> FloatArray:
     return np.array([[start, start + bin_size * (np.floor((last - start) / bin_size) + 1)]])
 
 
-def _checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
-    spans = np.atleast_2d(np.asarray(epochs, dtype=np.float64))
-    if spans.ndim != 2 or spans.shape[1] != 2 or not np.isfinite(spans).all() or (spans[:, 1] <= spans[:, 0]).any():
-        raise InputError(f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}")
-    spans = spans[np.argsort(spans[:, 0])]
-    if (spans[1:, 0] < spans[:-1, 1]).any():
-        raise InputError("epochs overlap: each bin can belong to one only")
-    return spans
-
-
 def _counts(trains: Sequence[npt.NDArray[Any]], start: float, n_bins: int, bin_size: float) -> npt.NDArray[Any]:
     counts = np.zeros((n_bins, len(trains)), dtype=np.int64)
     for unit, train in enumerate(trains):
@@ -85,27 +70,3 @@ def _counts(trains: Sequence[npt.NDArray[Any]], start: float, n_bins: int, bin_s
         counts[:, unit] = np.bincount(bins[(bins >= 0) & (bins < n_bins)], minlength=n_bins)
     largest = int(counts.max(initial=0))
     return counts.astype(np.uint16) if largest < 2**16 else counts
-
-
-def align(values: npt.NDArray[Any], clock: npt.NDArray[Any], centres: FloatArray, period: float | None) -> FloatArray:
-    """Values (q,) sampled at ``clock`` (q,), interpolated to ``centres`` (n,); circular with a ``period``."""
-    known = np.isfinite(values.astype(np.float64)) & np.isfinite(clock)
-    if known.sum() < 2:
-        return np.full(len(centres), np.nan)
-    order = np.argsort(clock[known], kind="stable")
-    times, samples = clock[known][order].astype(np.float64), values[known][order].astype(np.float64)
-    right = np.clip(np.searchsorted(times, centres), 1, len(times) - 1)
-    gap = times[right] - times[right - 1]
-    step = float(np.median(np.diff(np.sort(clock[np.isfinite(clock)]))))
-    bin_size = float(np.median(np.diff(centres))) if len(centres) > 1 else step
-    far = (gap > 2 * max(step, bin_size)) | (centres < times[0]) | (centres > times[-1])
-    return np.where(far, np.nan, _interpolated(samples, times, centres, period))
-
-
-def _interpolated(samples: FloatArray, times: FloatArray, centres: FloatArray, period: float | None) -> FloatArray:
-    if period is None:
-        return np.interp(centres, times, samples)
-    phase = 2 * np.pi * samples / period
-    angle = np.arctan2(np.interp(centres, times, np.sin(phase)), np.interp(centres, times, np.cos(phase)))
-    angle = angle if (samples < 0).any() else np.mod(angle, 2 * np.pi)
-    return angle * period / (2 * np.pi)
