@@ -26,7 +26,7 @@ from neuromanifold.topology.look import Look, Question, look
 from neuromanifold.topology.metrics import UNITS, MetricName
 from neuromanifold.topology.persistence import PRIMES, persistence_diagrams
 from neuromanifold.topology.significance import NullKind, NullSettings, draw_rows
-from neuromanifold.topology.start import COORDINATES, first_coordinates
+from neuromanifold.topology.start import COORDINATES, clearest_coordinates
 
 __all__ = ["Topology"]
 
@@ -271,7 +271,7 @@ class Topology(TransformerMixin, BaseEstimator):
             return
         points = self._reduction(activity)
         try:
-            self._coordinates = first_coordinates(self.template_, points, self._cloud, self.n_landmarks, rng)
+            self._coordinates = clearest_coordinates(self.template_, points, self._cloud, self.n_landmarks, rng)
         except InputError as error:
             self.reasons_ = (*self.reasons_, f"transform gives NaN, for {error}")
 

@@ -14,9 +14,10 @@ from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points
 from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
+from neuromanifold.topology.persistence import bar_lengths, persistence_diagrams
 from neuromanifold.topology.significance import draw_rows
 
-__all__ = ["COORDINATES", "first_coordinates", "start_coordinates", "template_coordinates"]
+__all__ = ["COORDINATES", "clearest_coordinates", "start_coordinates", "template_coordinates"]
 
 # Templates that cohomology or components give coordinates on, and how many circles they need.
 COORDINATES = {"circle": 1, "torus": 2, "sphere": 0}
@@ -37,29 +38,56 @@ def template_coordinates(
     InputError
         If this draw of landmarks does not show the loops, or they do not lift to the integers.
     """
-    drawn = points[draw_rows(len(points), settings.n_samples, rng)]
-    dense = drawn[dense_part(drawn, settings)]
+    dense = _dense_draw(points, settings, rng)
     if COORDINATES[template] == 0:
         return SphericalCoordinates.fit(dense)
     chosen = farthest_points(dense, n_landmarks, rng)
     return circular_coordinates(dense[chosen], COORDINATES[template])
 
 
-def first_coordinates(
+def clearest_coordinates(
     template: str,
     points: FloatArray,
     settings: CloudSettings,
     n_landmarks: int,
     rng: np.random.Generator,
-    n_tries: int = 5,
+    n_draws: int = 5,
 ) -> CircularCoordinates | SphericalCoordinates:
-    """Coordinates from the first draw of landmarks that gives them; the last draw's complaint if none does."""
-    for _ in range(n_tries - 1):
+    """Coordinates from the draw of landmarks whose loops stand out most from the next one, of those that give any.
+
+    Where a loop is hardly longer than a gap between landmarks, the longest bars of one draw in several are not the
+    loops of the template, and coordinates along a gap say nothing.
+
+    Raises
+    ------
+    InputError
+        The last draw's complaint if none gives coordinates.
+    """
+    n_circles = COORDINATES[template]
+    if n_circles == 0:
+        return SphericalCoordinates.fit(_dense_draw(points, settings, rng))
+    clouds = []
+    for _ in range(n_draws):
+        dense = _dense_draw(points, settings, rng)
+        clouds.append(dense[farthest_points(dense, n_landmarks, rng)])
+    *others, last = sorted(clouds, key=lambda landmarks: _prominence(landmarks, n_circles), reverse=True)
+    for landmarks in others:
         try:
-            return template_coordinates(template, points, settings, n_landmarks, rng)
+            return circular_coordinates(landmarks, n_circles)
         except InputError:
             continue
-    return template_coordinates(template, points, settings, n_landmarks, rng)
+    return circular_coordinates(last, n_circles)
+
+
+def _dense_draw(points: FloatArray, settings: CloudSettings, rng: np.random.Generator) -> FloatArray:
+    drawn = points[draw_rows(len(points), settings.n_samples, rng)]
+    return drawn[dense_part(drawn, settings)]
+
+
+def _prominence(landmarks: FloatArray, n_circles: int) -> float:
+    """The shortest of the ``n_circles`` longest degree-one bars, less the next."""
+    lengths = np.pad(bar_lengths(persistence_diagrams(landmarks, 1)[1]), (0, n_circles + 1))
+    return float(lengths[n_circles - 1] - lengths[n_circles])
 
 
 def start_coordinates(
