@@ -211,10 +211,8 @@ def _on_edges(cocycle: Cocycle, edges: IntArray, joined: BoolArray) -> FloatArra
     return matrix[edges[:, 0], edges[:, 1]]
 
 
-def _harmonic(
-    flows: FloatArray, edges: IntArray, weights: FloatArray, n_points: int
-) -> tuple[FloatArray, FloatArray]:
-    """``tau`` (q, l) and ``theta = eta + d tau`` (q, n_edges), the weighted least-squares representatives of ``flows``."""
+def _harmonic(flows: FloatArray, edges: IntArray, weights: FloatArray, n_points: int) -> tuple[FloatArray, FloatArray]:
+    """``tau`` (q, l) and ``theta = eta + d tau`` (q, n_edges), weighted least-squares representatives of ``flows``."""
     index = np.arange(len(edges))
     ones = np.ones(len(edges))
     gradient = coo_matrix(
