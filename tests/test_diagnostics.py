@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from numeric import normal
 from scipy.integrate import quad
 from sklearn.base import BaseEstimator
@@ -274,17 +273,20 @@ def test_a_latent_map_shows_what_latents_reach():
 
 def test_learned_curves_and_the_wrong_manifold_test_are_drawn():
     line = np.linspace(-1, 1, 30)
-    curves = xr.Dataset(
-        {
-            "learned": (("model", "place", "unit"), np.stack([np.c_[line, line**2], np.c_[line, 0 * line]])),
-            "samples": (("sample", "unit"), np.c_[line, line**2][::3]),
-            "truth": (("true_place", "unit"), np.c_[line, line**2]),
-            "error": ("model", [0.0, 0.5]),
-        },
-        coords={"model": ["one", "two"]},
-    )
+    parabola = np.c_[line, line**2]
+    models = {"one": PrincipalLine().fit(parabola), "two": PrincipalLine().fit(parabola[15:])}
+    curves = diagnostics.learned_curves(models, parabola, parabola)
+    for model, fitted in models.items():
+        # From the first latent to the last.
+        latents = fitted.transform(parabola)
+        ends = fitted.immersion_(torch.tensor([[latents.min()], [latents.max()]]))
+        np.testing.assert_allclose(curves["learned"].sel(model=model)[[0, -1]], ends, atol=1e-12)
     figure = drawn(figures.learned_curves(curves))
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["one: error 0.000", "two: error 0.500"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        f"{model}: error {error:.3f}" for model, error in zip(models, curves["error"].to_numpy(), strict=True)
+    ]
+    with pytest.raises(InputError, match="one latent dimension"):
+        diagnostics.learned_curves({}, parabola, parabola)
     found = diagnostics.wrong_manifold(PrincipalLine(), curves["samples"].to_numpy(), n_repeats=2, random_state=0)
     ax = figures.wrong_manifold(found)
     drawn(ax.figure)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from neuromanifold.diagnostics.corruption import wrong_manifold
+from neuromanifold.diagnostics.curves import learned_curves
 from neuromanifold.diagnostics.ellipses import metric_ellipses
 from neuromanifold.diagnostics.error import manifold_error
 from neuromanifold.diagnostics.maps import maps
 from neuromanifold.diagnostics.neighborhoods import neighborhoods
 from neuromanifold.diagnostics.paths import paths
 
-__all__ = ["manifold_error", "maps", "metric_ellipses", "neighborhoods", "paths", "wrong_manifold"]
+__all__ = ["learned_curves", "manifold_error", "maps", "metric_ellipses", "neighborhoods", "paths", "wrong_manifold"]
