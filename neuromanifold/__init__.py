@@ -31,6 +31,8 @@ _PUBLIC: dict[str, str | None] = {
     "track_loop": "neuromanifold.data.track",
     "Topology": "neuromanifold.topology",
     "TopologicalVAE": "neuromanifold.models",
+    "GeometricAutoencoder": "neuromanifold.models",
+    "regularizers": "neuromanifold.models",
     "load_model": "neuromanifold.models",
     "curvature_profile": "neuromanifold.profile",
     "curvature_error": "neuromanifold.profile",

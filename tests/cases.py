@@ -20,7 +20,8 @@ from neuromanifold.featuremaps.kernel_learning import (
     SelfSupervisedKernel,
 )
 from neuromanifold.manifolds import Euclidean, Manifold, Sphere, Torus
-from neuromanifold.models import TopologicalVAE
+from neuromanifold.models import GeometricAutoencoder, TopologicalVAE
+from neuromanifold.models.regularizers import Isometric, NeighborhoodReconstruction, Regularizer
 from neuromanifold.topology import Topology
 
 # Every exported template, and members of the families in other dimensions.
@@ -310,7 +311,17 @@ DISTRIBUTIONS: tuple[tuple[Manifold, type[VonMisesFisher] | type[ProductVonMises
 ESTIMATORS: tuple[BaseEstimator, ...] = (
     Topology(n_shuffles=19, n_landmarks=15, n_landmarks_2=10, random_state=0),
     TopologicalVAE(n_init=1, max_epochs=1, device="cpu", random_state=0),
+    GeometricAutoencoder(1, (Isometric(),), hidden=(8,), max_steps=4, device="cpu", random_state=0),
     AmariWuClassifier(),
     RecursiveFeatureMachine(),
     SelfSupervisedKernel(),
+)
+
+
+# Every regulariser, in each of its forms, as it is in a training.
+REGULARIZERS: tuple[Regularizer, ...] = (
+    Isometric(),
+    Isometric(interpolation=None),
+    NeighborhoodReconstruction(order=1, kernel="heat"),
+    NeighborhoodReconstruction(order=2, n_drawn=None),
 )

@@ -46,7 +46,7 @@ from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
 from neuromanifold.models.progress import Progress, fit_key
 from neuromanifold.training import TrainingSettings
 
-__all__ = ["TopologicalVAE", "load_model"]
+__all__ = ["TopologicalVAE", "restored_vae"]
 
 # Settings that change no number of a fit.
 UNKEYED = {"checkpoint", "verbose"}
@@ -421,7 +421,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     # -- files --------------------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model as one npz file (no pickle in it); :func:`load_model` reads it back."""
+        """Write the fitted model as one npz file (no pickle in it); :func:`~neuromanifold.load_model` reads it back."""
         check_is_fitted(self)
         facts = {
             "gauge": self.gauge_,
@@ -432,16 +432,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         write_state(path, ModelState(self.get_params(), self.template_, self.generative_, self.encoder_, facts))
 
 
-def load_model(path: str | os.PathLike[str]) -> TopologicalVAE:
-    """Read a model written by :meth:`TopologicalVAE.save`, onto the CPU.
-
-    Raises
-    ------
-    FileFormatError
-        If the file is missing, damaged or not one of ours.
-    InputError
-        If it was written by a newer version of the format.
-    """
+def restored_vae(path: str | os.PathLike[str]) -> TopologicalVAE:
+    """The model in a file of :meth:`TopologicalVAE.save`."""
     state = read_state(path)
     model = TopologicalVAE(**state.settings)
     model.template_, model._device = state.template, resolve_device("cpu")

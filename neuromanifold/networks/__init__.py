@@ -1,6 +1,7 @@
 """The modules that are trained or examined."""
 
 from neuromanifold.networks.activations import ACTIVATIONS, activation
+from neuromanifold.networks.affine import Affine
 from neuromanifold.networks.mlp import MLP
 from neuromanifold.networks.pixels import Pixels
 from neuromanifold.networks.recurrent import Recurrent
@@ -11,6 +12,7 @@ __all__ = [
     "ACTIVATIONS",
     "BLOCKS",
     "MLP",
+    "Affine",
     "Pixels",
     "Recurrent",
     "ResNet",

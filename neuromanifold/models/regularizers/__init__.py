@@ -1,0 +1,17 @@
+"""Regularisers of autoencoders: what a decoder's geometry costs, each a formula in a file of its own."""
+
+from neuromanifold.models.regularizers.base import DecoderRegularizer, Penalty, Regularizer, TrainingBatch
+from neuromanifold.models.regularizers.isometric import Isometric
+from neuromanifold.models.regularizers.neighborhood import NeighborhoodReconstruction
+
+__all__ = [
+    "REGULARIZERS",
+    "DecoderRegularizer",
+    "Isometric",
+    "NeighborhoodReconstruction",
+    "Penalty",
+    "Regularizer",
+    "TrainingBatch",
+]
+
+REGULARIZERS: tuple[type[Regularizer], ...] = (Isometric, NeighborhoodReconstruction)
