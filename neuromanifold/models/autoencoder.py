@@ -30,7 +30,7 @@ from neuromanifold.models.autoencoder_files import (
     read_autoencoder_state,
     write_autoencoder_state,
 )
-from neuromanifold.models.autoencoder_training import Networks, Objective
+from neuromanifold.models.autoencoder_training import Networks, Objective, principal_loadings
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.regularizers import Regularizer
 from neuromanifold.models.regularizers.holder import RegularizedMixin, check_regularizers
@@ -111,7 +111,7 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
         activation: str = "silu",
         max_steps: int = 3000,
         batch_size: int = 128,
-        learning_rate: float = 3e-3,
+        learning_rate: float = 5e-3,
         validation_fraction: float = 0.0,
         patience: int = 50,
         device: str = "auto",
@@ -150,15 +150,15 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
         if not spread > 0:
             raise InputError("all rows of X are the same: there is no manifold to find")
         seeds = spawn_seeds(self.random_state, 2)
+        activity = ((data - centre) / spread).to(torch.float32)
         networks = Networks(
-            data.shape[1],
-            self.n_components,
+            principal_loadings(activity, self.n_components),
             tuple(self.hidden),
             self.activation,
             self.variational,
             torch.Generator().manual_seed(seeds[0]),
         )
-        self.history_ = self._train(networks, ((data - centre) / spread).to(torch.float32), seeds[1])
+        self.history_ = self._train(networks, activity, seeds[1])
         self._adopt(networks, centre, spread)
         return self
 

@@ -69,8 +69,7 @@ def read_autoencoder_state(path: str | os.PathLike[str]) -> AutoencoderState:
 
 def _networks(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Networks:
     networks = Networks(
-        len(tensors["centre"]),
-        settings["n_components"],
+        torch.zeros(len(tensors["centre"]), settings["n_components"]),
         settings["hidden"],
         settings["activation"],
         settings["variational"],

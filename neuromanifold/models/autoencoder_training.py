@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from neuromanifold.models.regularizers import Penalty, TrainingBatch
-from neuromanifold.networks import MLP, Affine
+from neuromanifold.networks import Affine, ResidualMLP
 
-__all__ = ["Networks", "Objective"]
+__all__ = ["Networks", "Objective", "principal_loadings"]
 
 
 class Networks(nn.Module):
@@ -28,7 +28,8 @@ class Networks(nn.Module):
 
     Parameters
     ----------
-    n_features, n_components : int
+    loadings : Tensor (d, m)
+        Decoder ``z -> loadings z`` at the start, with its pseudo-inverse for an encoder.
     hidden : sequence of int
         Widths of the encoder's hidden layers; the decoder has them in reverse.
     activation : str
@@ -39,22 +40,24 @@ class Networks(nn.Module):
 
     def __init__(
         self,
-        n_features: int,
-        n_components: int,
+        loadings: Tensor,
         hidden: Sequence[int],
         activation: str,
         variational: bool,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.n_components, self.variational = n_components, variational
-        n_codes = 2 * n_components if variational else n_components
+        n_features, self.n_components = loadings.shape
+        self.variational = variational
         # Perceptrons want numbers of size one; each of n features has a variance of 1/n.
         size, none = torch.tensor(n_features**0.5), torch.zeros(n_features)
-        inner = MLP(n_features, n_codes, hidden, generator, activation)
-        outer = MLP(n_components, n_features, tuple(reversed(hidden)), generator, activation)
-        self.encoder = nn.Sequential(Affine(size, none), inner)
-        self.decoder = nn.Sequential(outer, Affine(1 / size, none))
+        up = loadings * size
+        down = torch.linalg.pinv(up)
+        down = torch.cat([down, torch.zeros_like(down)]) if variational else down
+        encoder = ResidualMLP(down, hidden, generator, activation)
+        decoder = ResidualMLP(up, tuple(reversed(hidden)), generator, activation)
+        self.encoder = nn.Sequential(Affine(size, none), encoder)
+        self.decoder = nn.Sequential(decoder, Affine(1 / size, none))
 
     def latents(self, x: Tensor) -> Tensor:
         """Codes of activity, of a variational encoder their means: (n, m)."""
@@ -111,3 +114,10 @@ class Objective:
         divergence = (0.5 * (mean.square() + (2 * log_scale).exp() - 1) - log_scale).sum(1)
         variance = errors.detach().mean() / x.shape[1]
         return errors + 2 * variance * min(1.0, 2 * self.done) * self.beta * divergence
+
+
+def principal_loadings(activity: Tensor, n_components: int) -> Tensor:
+    """Principal axes of centred activity (n, d), each times its standard deviation: (d, m); zeros beyond the rank."""
+    _, values, axes = torch.linalg.svd(activity, full_matrices=False)
+    scaled = (values[:, None] * axes)[:n_components].mT / len(activity) ** 0.5
+    return torch.nn.functional.pad(scaled, (0, n_components - scaled.shape[1]))

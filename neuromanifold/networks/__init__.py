@@ -5,6 +5,7 @@ from neuromanifold.networks.affine import Affine
 from neuromanifold.networks.mlp import MLP
 from neuromanifold.networks.pixels import Pixels
 from neuromanifold.networks.recurrent import Recurrent
+from neuromanifold.networks.residual_mlp import ResidualMLP
 from neuromanifold.networks.resnet import BLOCKS, ResNet
 from neuromanifold.networks.small_resnet import SmallResNet, load_small_resnet
 
@@ -16,6 +17,7 @@ __all__ = [
     "Pixels",
     "Recurrent",
     "ResNet",
+    "ResidualMLP",
     "SmallResNet",
     "activation",
     "load_small_resnet",

@@ -23,9 +23,11 @@ class RegularizedMixin:
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name and, if ``deep``, those of the regularisers by their place in the tuple."""
         params: dict[str, Any] = super().get_params(deep=deep)  # type: ignore[misc]
+        # Whatever else was given is refused by ``fit``, not here.
         held = params["regularizers"] if deep and isinstance(params["regularizers"], (tuple, list)) else ()
         for index, regularizer in enumerate(held):
-            params |= {f"{PREFIX}{index}__{name}": value for name, value in regularizer.get_params().items()}
+            if isinstance(regularizer, Regularizer):
+                params |= {f"{PREFIX}{index}__{name}": value for name, value in regularizer.get_params().items()}
         return params
 
     def set_params(self, **params: Any) -> Any:
