@@ -36,7 +36,7 @@ class ResidualMLP(nn.Module):
         self.perceptron = MLP(n_in, n_out, hidden, generator, activation)
         with torch.no_grad():
             self.linear.weight.copy_(linear)
-            self.perceptron.layers[-1].weight.zero_()
+            nn.init.zeros_(self.perceptron.layers[-1].get_parameter("weight"))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x) + self.perceptron(x)
