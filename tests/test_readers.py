@@ -149,7 +149,9 @@ def test_every_format_gives_the_same_recording(suffix, tmp_path):
 
 def test_every_reader_is_tried():
     suffixes = {Path(f"r{suffix}").suffix for suffix in FORMATS}
-    assert {known for names, _ in READERS for known in names} - suffixes <= {".hdf5"}
+    assert {known for names, _ in READERS for known in names} - suffixes <= {".hdf5", ".nwb", ".npy"}, (
+        "the last two have files of their own"
+    )
 
 
 def test_objects_in_memory_load_as_well():
@@ -189,6 +191,33 @@ def test_matlab_values_are_those_scipy_reads(compressed, tmp_path):
     assert found["text"] == expected["text"][0] == "größe"
     assert found["session"]["inner"]["name"] == "a"
     np.testing.assert_array_equal(found["session"]["inner"]["x"], np.arange(3.0)[None])
+
+
+def test_a_sparse_matrix_of_matlab_73_is_filled_in(tmp_path):
+    counts = sparse.csc_matrix(COUNTS * (COUNTS > 2))
+    write_mat73(tmp_path / "r.mat")
+    with h5py.File(tmp_path / "r.mat", "a") as file:
+        del file["counts"]
+        group = file.create_group("counts")
+        group.attrs.update({"MATLAB_class": np.bytes_("double"), "MATLAB_sparse": np.uint64(N)})
+        group["data"], group["ir"] = counts.data.astype(float), counts.indices.astype(np.uint64)
+        group["jc"] = counts.indptr.astype(np.uint64)
+    np.testing.assert_array_equal(load(tmp_path / "r.mat")["activity"], counts.toarray())
+    with h5py.File(tmp_path / "r.mat", "a") as file:
+        file["counts"]["ir"][0] = N + 5
+    with pytest.raises(FileFormatError, match="cannot read"):
+        load(tmp_path / "r.mat")
+
+
+def test_cells_of_a_matrix_a_trial_are_one_recording(tmp_path):
+    """Trials of different lengths, samples by units or MATLAB's other way round."""
+    for name, turned in (("r.mat", False), ("t.mat", True)):
+        cell = np.empty(2, dtype=object)
+        cell[:] = [part.T if turned else part for part in (COUNTS[:12], COUNTS[12:])]
+        savemat(tmp_path / name, {"counts": cell, "dt": 0.05})
+        ds = load(tmp_path / name)
+        np.testing.assert_array_equal(ds["activity"], COUNTS)
+        assert [s.stop - s.start for s in interval_slices(ds["interval"].to_numpy())] == [12, N - 12]
 
 
 def test_texts_of_a_file_become_attributes(tmp_path):
@@ -520,7 +549,10 @@ BROKEN = {
     "unknown kind": ("x.xyz", content(b"abc"), "suffix '.xyz'; files that can be read end in .nc"),
     "a folder": ("x.npz", Path.mkdir, "not a file"),
     **{f"empty {s}": (f"x{s}", content(b""), "empty") for names, _ in READERS for s in names},
-    **{f"noise {s}": (f"x{s}", content(b"\x93\x00noise" * 99), "x\\.") for s in (".npz", ".mat", ".h5", ".nc", ".csv")},
+    **{
+        f"noise {s}": (f"x{s}", content(b"\x93\x00noise" * 99), "x\\.")
+        for s in (".npz", ".npy", ".mat", ".h5", ".nwb", ".nc", ".csv")
+    },
     **{
         f"half {s}": (f"x{s}", truncated(w), "cannot read|truncated|begin") for s, w in FORMATS.items() if "sv" not in s
     },

@@ -62,9 +62,10 @@ def as_recording(
 
     Parameters
     ----------
-    activity : Dataset, DataArray, DataFrame or array (n, d)
+    activity : Dataset, DataArray, DataFrame, pynapple TsdFrame or array (n, d)
         A Dataset keeps the contract above (other arguments are then not allowed). A DataArray has a
-        dimension ``time`` or has time first; columns of a DataFrame are units.
+        dimension ``time`` or has time first; columns of a DataFrame are units; a TsdFrame brings its times
+        and, as intervals, its epochs.
     variables : mapping of name to array (n,) or DataArray, optional
         Task variables; a DataArray states kind, units and period in its attrs.
     sampling_period : float, optional
@@ -108,6 +109,8 @@ def _refuse(**given: Any) -> None:
 def _activity(values: Any) -> xr.DataArray:
     if isinstance(values, xr.DataArray):
         return label_dims(values)
+    if hasattr(values, "time_support"):
+        return _of_pynapple(values)
     if isinstance(values, pd.DataFrame):
         coords = {"unit": [str(name) for name in values.columns]}
         return xr.DataArray(values.to_numpy(), dims=("time", "unit"), coords=coords)
@@ -115,6 +118,18 @@ def _activity(values: Any) -> xr.DataArray:
     if array.ndim != 2:
         raise RecordingError(f"activity has shape {array.shape}; it must be (time, unit), two-dimensional")
     return xr.DataArray(array, dims=("time", "unit"))
+
+
+def _of_pynapple(frame: Any) -> xr.DataArray:
+    """Activity of a TsdFrame, with its times and an interval for each epoch of its support."""
+    if not hasattr(frame, "columns"):
+        raise InputError(
+            f"a {type(frame).__name__} of pynapple is not a matrix of samples by units: nm.load bins spikes "
+            "(bin_size=...) and brings variables to them, nm.load({'units': tsgroup, 'heading': tsd}, bin_size=0.05)"
+        )
+    interval = np.searchsorted(frame.time_support.values[:, 0], frame.t, side="right") - 1
+    coords = {"time": frame.t, "unit": [str(name) for name in frame.columns], "interval": ("time", interval)}
+    return xr.DataArray(frame.values, dims=("time", "unit"), coords=coords)
 
 
 def label_dims(values: xr.DataArray) -> xr.DataArray:

@@ -19,13 +19,17 @@ from neuromanifold.data.binning import rebin
 from neuromanifold.data.readers.assemble import assemble
 from neuromanifold.data.readers.choice import Choice
 from neuromanifold.data.readers.entries import Entry
+from neuromanifold.data.readers.folders import FOLDERS, folder_reader
 from neuromanifold.data.readers.hdf5 import read_hdf5
 from neuromanifold.data.readers.matlab import read_matlab
+from neuromanifold.data.readers.memory import is_object, read_object
 from neuromanifold.data.readers.netcdf import dataset_entries, open_netcdf, read_netcdf
+from neuromanifold.data.readers.npy import read_npy
 from neuromanifold.data.readers.npz import read_npz
 from neuromanifold.data.readers.nwb import read_nwb
 from neuromanifold.data.readers.roles import Listing, listing, role_of, with_spike_pairs
 from neuromanifold.data.readers.table import read_table
+from neuromanifold.data.readers.zarr_store import is_zarr, open_zarr
 from neuromanifold.data.recording import check, label_dims
 from neuromanifold.storage import existing_file
 
@@ -35,6 +39,7 @@ READERS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Entry]]], ...] = (
     ((".nc",), read_netcdf),
     ((".nwb",), read_nwb),
     ((".npz",), read_npz),
+    ((".npy",), read_npy),
     ((".mat",), read_matlab),
     ((".h5", ".hdf5"), read_hdf5),
     ((".csv", ".tsv"), read_table),
@@ -42,7 +47,7 @@ READERS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Entry]]], ...] = (
 
 
 def load(
-    source: str | os.PathLike[str] | xr.Dataset | xr.DataArray,
+    source: Any,
     activity: str | None = None,
     variables: Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
     bin_size: float | None = None,
@@ -56,8 +61,9 @@ def load(
 
     Parameters
     ----------
-    source : path, Dataset or DataArray
-        ``.nc``, ``.npz``, ``.mat`` (version 5 and 7.3), ``.h5``, ``.csv`` or ``.tsv``.
+    source : path, Dataset, DataArray, object of pynapple or Neo, or mapping
+        ``.nc``, ``.nwb``, ``.zarr``, ``.npz``, ``.npy``, ``.mat`` (version 5 and 7.3), ``.h5``, ``.csv`` or ``.tsv``;
+        a folder of Suite2p, Kilosort or Phy; a mapping of names to arrays and objects.
     activity : str, optional
         Name of the matrix (samples, units), or of the spike times; needed where there is more than one.
     variables : sequence of names, or mapping of name to attrs, optional
@@ -68,7 +74,7 @@ def load(
         Name of the time stamps, or themselves, in seconds. For spike times: those of the behaviour.
     interval : str or array, optional
         Name or values (n,) of the trial of each sample, or epochs (q, 2) of start and stop in seconds to
-        keep.
+        keep; the labels of named epochs (their condition) become task variables.
     sampling_period : float, optional
         Seconds, where the file does not say.
     time_scale : float, optional
@@ -92,29 +98,65 @@ def load(
         return _from_dataarray(source, choice)
     if isinstance(source, xr.Dataset):
         return _from_dataset(source, "the Dataset", choice)
-    path = Path(source)
-    reader = _reader(path)
-    if reader is read_netcdf:
-        return _from_dataset(open_netcdf(path), str(path), choice)
-    return assemble(str(path), reader(path), choice)
+    if is_object(source):
+        return assemble(type(source).__name__, read_object(source), choice)
+    path = _path(source)
+    dataset = _opened(path)
+    if dataset is not None:
+        return _from_dataset(dataset, str(path), choice)
+    return assemble(str(path), _reader(path)(path), choice)
 
 
-def inspect(source: str | os.PathLike[str] | xr.Dataset) -> Listing:
-    """List what a file or Dataset holds: name, shape, dtype and role of each, and the call that loads it."""
+def inspect(source: Any) -> Listing:
+    """List what a source of :func:`load` holds: name, shape, dtype and role of each, and the call that loads it."""
     if isinstance(source, xr.Dataset):
         return listing("the Dataset", dataset_entries(source))
-    path = Path(source)
-    return listing(str(path), with_spike_pairs(_reader(path)(path)))
+    if is_object(source):
+        return listing(type(source).__name__, with_spike_pairs(read_object(source)))
+    path = _path(source)
+    dataset = _opened(path)
+    entries = _reader(path)(path) if dataset is None else dataset_entries(dataset)
+    return listing(str(path), with_spike_pairs(entries))
+
+
+def _path(source: Any) -> Path:
+    if not isinstance(source, str | os.PathLike):
+        raise InputError(
+            f"a {type(source).__name__} cannot be loaded: give a path, an xarray object, an object of pynapple or Neo, "
+            "or a mapping of names to such; arrays go to nm.as_recording"
+        )
+    return Path(source)
+
+
+def _opened(path: Path) -> xr.Dataset | None:
+    """The Dataset of a format that xarray opens; None for the others."""
+    if path.is_dir() and (path.suffix == ".zarr" or is_zarr(path)):
+        return open_zarr(path)
+    return open_netcdf(path) if path.suffix.lower() == ".nc" else None
 
 
 def _reader(path: Path) -> Callable[[Path], list[Entry]]:
     suffix = path.suffix.lower()
+    known = folder_reader(path) if path.is_dir() else None
+    if known is not None:
+        return known
     for suffixes, reader in READERS:
         if suffix in suffixes:
             return reader
+    if path.is_dir():
+        raise FileFormatError(_unknown_folder(path))
     existing_file(path)
-    known = ", ".join(name for suffixes, _ in READERS for name in suffixes)
-    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in {known}")
+    names = ", ".join(name for suffixes, _ in READERS for name in suffixes)
+    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in {names}")
+
+
+def _unknown_folder(path: Path) -> str:
+    """What a folder holds that could be loaded, and what it would have to hold."""
+    suffixes = [suffix for names, _ in READERS for suffix in names] + [".zarr"]
+    inside = sorted(item.name for item in path.iterdir() if item.suffix.lower() in suffixes)
+    if inside:
+        return f"{path} is a folder of several files: load one of {', '.join(inside[:20])}"
+    return f"{path} is not a folder of {' nor of '.join(name for name, _, _ in FOLDERS)}, nor a zarr store"
 
 
 def _from_dataarray(activity: xr.DataArray, choice: Choice) -> xr.Dataset:

@@ -68,7 +68,9 @@ def sampling_period(contents: Contents, choice: Choice, entry: Entry) -> float |
     if entry.clock is not None:
         return None
     found = {e.name: _seconds(e) for e in contents.of_role("sampling period")}
-    found.update({e.name: 1 / _seconds(e) for e in contents.of_role("sampling rate")})
+    # A rate that is known to be somewhere unreadable is asked for only where no time stamps are given.
+    rates = [e for e in contents.of_role("sampling rate") if e.dtype != "V" or choice.time is None]
+    found.update({e.name: 1 / _seconds(e) for e in rates})
     if len(set(found.values())) > 1:
         raise contents.error(f"{', '.join(found)} disagree: say which with sampling_period=... (seconds)")
     return next(iter(found.values()), None)

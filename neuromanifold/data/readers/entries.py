@@ -119,6 +119,19 @@ def flatten(name: str, value: Any) -> Iterator[Entry]:
             yield from flatten(f"{name}.{key}", [item[key] for item in items])
     elif items and all(_is_vector(item) for item in items) and any(np.size(item) > 1 for item in items):
         yield ragged_entry(name, items)
+    elif items and all(isinstance(item, np.ndarray) and item.ndim == 2 for item in items):
+        yield from _trials(name, items)
+
+
+def _trials(name: str, matrices: Sequence[npt.NDArray[Any]]) -> Iterator[Entry]:
+    """Matrices of a trial each, whose units agree, as one matrix (samples, units) and the trial of each sample."""
+    same = [len({matrix.shape[axis] for matrix in matrices}) == 1 for axis in (0, 1)]
+    if not any(same) or any(matrix.dtype.kind not in "iufb" for matrix in matrices):
+        return
+    # Trials of one length leave it open which axis is time; the recording's reader says what it takes.
+    parts = [matrix.T for matrix in matrices] if same[0] and not same[1] else list(matrices)
+    yield array_entry(name, np.concatenate(parts))
+    yield array_entry(f"{name}.trial", np.repeat(np.arange(len(parts)), [len(part) for part in parts]), role="interval")
 
 
 def _items(value: Any) -> list[Any] | None:

@@ -1,7 +1,7 @@
 """HDF5 files (.h5, .hdf5, MATLAB 7.3): datasets become entries; nothing outside the file is ever opened.
 
-MATLAB stores arrays with axes reversed, texts as numbers, cells as references and structs as groups; a
-dataset's ``MATLAB_class`` says which.
+MATLAB stores arrays with axes reversed, texts as numbers, cells as references, structs and sparse matrices as
+groups; ``MATLAB_class`` and ``MATLAB_sparse`` say which.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
 from neuromanifold.data.readers.entries import Entry, Malformed, flatten, guard_expansion, readable
+from neuromanifold.data.readers.sparse import filled
 from neuromanifold.storage import existing_file
 
 __all__ = ["hdf5_entries", "is_hdf5", "read_hdf5", "refuse_outside_links"]
@@ -125,6 +126,8 @@ def _array(dataset: h5py.Dataset) -> npt.NDArray[Any]:
 
 def _value(item: Any) -> Any:
     """A MATLAB value, or a dataset of texts, as dicts, lists, texts and arrays."""
+    if "MATLAB_sparse" in item.attrs:
+        return _sparse(item)
     if isinstance(item, h5py.Group):
         return {key: _value(inner) for key, inner in _own(item)}
     if "MATLAB_empty" in item.attrs or item.shape is None:
@@ -136,6 +139,14 @@ def _value(item: Any) -> Any:
     if h5py.check_string_dtype(item.dtype) is not None:
         return np.asarray(item.asstr()[()], dtype=str)
     return _array(item)
+
+
+def _sparse(group: h5py.Group) -> npt.NDArray[Any]:
+    """A sparse matrix of MATLAB, filled in: a group of its values and, where it has any, their rows and columns."""
+    n_rows = int(group.attrs["MATLAB_sparse"])
+    starts = np.ravel(group["jc"][()]).astype(np.int64)
+    rows, values = (np.ravel(group[key][()]) if key in group else np.zeros(0) for key in ("ir", "data"))
+    return filled(rows, starts, values, (n_rows, len(starts) - 1))
 
 
 def _class(dataset: h5py.Dataset) -> str:

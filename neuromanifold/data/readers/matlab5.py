@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold.data.readers.entries import Malformed, guard_expansion
+from neuromanifold.data.readers.sparse import filled
 
 __all__ = ["BIG", "LITTLE", "matlab5_variables"]
 
@@ -173,13 +174,7 @@ def _structs(elements: _Elements, shape: tuple[int, ...], array_class: int) -> A
 def _sparse(elements: _Elements, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """A sparse matrix, filled in."""
     rows, starts, values = elements.numbers(), elements.numbers(), elements.numbers()
-    n = int(starts[-1]) if len(starts) == shape[1] + 1 else -1
-    if len(shape) != 2 or not 0 <= n <= min(len(rows), len(values)) or (np.diff(starts.astype(int)) < 0).any():
-        raise Malformed(f"a sparse matrix of shape {shape} has impossible indices")
-    guard_expansion("a sparse matrix", shape[0] * shape[1] * 8, 8 * n)
-    dense = np.zeros(shape)
-    np.add.at(dense, (rows[:n], np.repeat(np.arange(shape[1]), np.diff(starts))), values[:n])
-    return dense
+    return filled(rows, starts, values, shape)
 
 
 def _shaped(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

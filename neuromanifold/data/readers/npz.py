@@ -12,11 +12,10 @@ import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
 from neuromanifold.data.readers.entries import Entry, Malformed, guard_expansion, readable
+from neuromanifold.data.readers.npy import npy_header
 from neuromanifold.storage import existing_file
 
 __all__ = ["read_npz"]
-
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npz(path: Path) -> list[Entry]:
@@ -37,17 +36,12 @@ def _entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry
     name = info.filename.removesuffix(".npy")
     guard_expansion(repr(name), info.file_size, info.compress_size)
     with archive.open(info) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version not in _HEADERS:
-            raise Malformed(f"{name!r} has .npy version {version}; known are 1.0 and 2.0")
-        shape, _, dtype = _HEADERS[version](stream)
-        header = stream.tell()
+        shape, dtype, expected = npy_header(stream, name)
     if dtype.hasobject:
-        return Entry(name, tuple(shape), "V", partial(_refuse_objects, path, name))
-    expected = header + int(np.prod(shape, dtype=object)) * dtype.itemsize
+        return Entry(name, shape, "V", partial(_refuse_objects, path, name))
     if expected != info.file_size:
         raise Malformed(f"{name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}")
-    return Entry(name, tuple(shape), dtype.str, partial(_read, path, name))
+    return Entry(name, shape, dtype.str, partial(_read, path, name))
 
 
 def _read(path: Path, name: str) -> npt.NDArray[Any]:

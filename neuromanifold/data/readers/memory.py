@@ -1,0 +1,49 @@
+"""Objects in memory: those of pynapple and Neo, and mappings of names to them and to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from neuromanifold._errors import InputError
+from neuromanifold.data.readers.entries import Entry, array_entry
+from neuromanifold.data.readers.neo_objects import read_neo
+from neuromanifold.data.readers.pynapple_objects import pynapple_entry
+
+__all__ = ["is_object", "read_object"]
+
+
+def is_object(source: Any) -> bool:
+    """Whether this is an object, or a mapping of such, rather than a path."""
+    return isinstance(source, Mapping) or _library(source) in ("pynapple", "neo")
+
+
+def read_object(source: Any) -> list[Entry]:
+    """Entries of an object of pynapple or Neo (``activity``), or of a mapping by its names.
+
+    Raises
+    ------
+    InputError
+        If something in it is of no known kind.
+    """
+    # A TsGroup is a mapping too, of units to their spikes: one thing, not several.
+    if isinstance(source, Mapping) and not hasattr(source, "time_support"):
+        return [entry for name, value in source.items() for entry in _entries(str(name), value)]
+    return _entries("activity", source)
+
+
+def _entries(name: str, value: Any) -> list[Entry]:
+    library = _library(value)
+    if library == "neo":
+        return read_neo(value)
+    if library == "pynapple":
+        return [pynapple_entry(name, value)]
+    if library in ("numpy", "builtins"):
+        entry = array_entry(name, value)
+        if entry.dtype[1] in "iufbUS":
+            return [entry]
+    raise InputError(f"{name!r} is a {type(value).__name__}: give arrays, or objects of pynapple or Neo")
+
+
+def _library(value: Any) -> str:
+    return type(value).__module__.split(".")[0]
