@@ -19,6 +19,7 @@ _PUBLIC: dict[str, str | None] = {
     "data": None,
     "diagnostics": None,
     "report": None,
+    "sessions": None,
     "statistics": None,
     "storage": None,
     "synthetic": "neuromanifold.data",
@@ -38,7 +39,7 @@ _PUBLIC: dict[str, str | None] = {
     "curvature_error": "neuromanifold.profile",
     "analyze": "neuromanifold.pipeline",
     "find_template": "neuromanifold.pipeline",
-    "analyze_many": "neuromanifold.pipeline",
+    "analyze_many": "neuromanifold.sessions",
     "compare_network": "neuromanifold.comparison",
 }
 

@@ -35,8 +35,8 @@ class Analysis:
         Curvature over the template; binned along the task variable; scalars.
     details : dict of str to Dataset
         Results of :mod:`neuromanifold.statistics` by name: "variation", "explained", "controls", "unit_shares",
-        "held_out_variance", where asked for "conditions" and "sensitivity", and where the verdict is "undecided",
-        "templates".
+        "held_out_variance", where asked for "conditions", "offsets" and "sensitivity", and where the verdict is
+        "undecided", "templates".
     variable : str or None
     settings : dict
     """

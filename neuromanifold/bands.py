@@ -22,7 +22,7 @@ from scipy.stats import t as student
 
 from neuromanifold._typing import FloatArray
 
-__all__ = ["with_bands"]
+__all__ = ["band", "with_bands"]
 
 NORM = "mean_curvature_norm"
 # Norms: their bands end at zero.
@@ -32,6 +32,7 @@ METHOD = (
     "units of resampling (blocks of samples, or intervals) drawn with replacement, smoothing bias from the prior; "
     "estimate ± root-mean-square deviations of the draws"
 )
+SIGNED = "with the sign of the component along the estimate's own H"
 CONTENT = (
     "noise of the activity as it is (unequal, correlated within units) and smoothing bias, at the coordinates of the "
     "labels or of the posterior; without labels only what moves the manifold, not points along it"
@@ -40,6 +41,9 @@ CONTENT = (
 
 def with_bands(profile: xr.Dataset, draws: dict[str, FloatArray], level: float, n_units: int) -> xr.Dataset:
     """The profile with ``NAME_lower``, ``NAME_upper``, ``NAME_simultaneous_lower`` and ``_upper`` of each quantity.
+
+    The draws of |H| and of |H| without units stay beside them as ``NAME_draws`` (draw, point), for statistics of
+    several profiles (:mod:`neuromanifold.statistics.pooling`).
 
     Parameters
     ----------
@@ -53,18 +57,51 @@ def with_bands(profile: xr.Dataset, draws: dict[str, FloatArray], level: float, 
     n_draws = len(draws[NORM]) - 1
     for name, rows in draws.items():
         estimate, attrs = profile[name].to_numpy(), profile[name].attrs
-        deviation = rows[:-1] - estimate
-        reach = np.nanmean(deviation**2, axis=0) ** 0.5
-        factors = _pointwise(n_draws, n_units, level), _simultaneous(deviation, reach, n_units, level)
-        for kind, factor in zip(KINDS, factors, strict=True):
-            lower = estimate - factor * reach
-            lower = np.maximum(lower, 0) if name in NOT_NEGATIVE else lower
-            for end, bound in (("lower", lower), ("upper", estimate + factor * reach)):
-                meaning = {"long_name": f"{attrs['long_name']}, {end} end of the {KINDS[kind]} band"}
-                profile[f"{name}{kind}_{end}"] = ("point", bound, attrs | meaning)
+        bounded = band(estimate, rows[:-1], n_units, level, not_negative=name in NOT_NEGATIVE)
+        for suffix, (bounds, end) in bounded.items():
+            profile[f"{name}{suffix}"] = ("point", bounds, attrs | {"long_name": f"{attrs['long_name']}, {end}"})
+        if name in NOT_NEGATIVE:
+            meaning = {"long_name": f"{attrs['long_name']}, draws of its band", "convention": SIGNED}
+            profile[f"{name}_draws"] = (("draw", "point"), rows[:-1], attrs | meaning)
     about = {"level": level, "n_bootstrap": n_draws, "n_resampled": n_units}
     profile.attrs |= about | {"band_method": METHOD, "band_holds": CONTENT}
     return _without_noise_bias(profile, np.abs(draws[NORM]))
+
+
+def band(
+    estimate: FloatArray, draws: FloatArray, n_units: int, level: float, *, not_negative: bool = False
+) -> dict[str, tuple[FloatArray, str]]:
+    """Ends of both bands about an estimate (n_points,) from draws of it (n_draws, n_points), and what each is.
+
+    Parameters
+    ----------
+    estimate, draws : arrays
+        NaN where unknown.
+    n_units : int
+        What was resampled: Student's law has one degree of freedom less.
+    level : float
+        Coverage.
+    not_negative : bool
+        Bands of norms end at zero.
+
+    Returns
+    -------
+    dict
+        ``_lower``, ``_upper``, ``_simultaneous_lower`` and ``_simultaneous_upper``.
+    """
+    deviation = draws - estimate
+    with np.errstate(invalid="ignore"):
+        reach = np.nanmean(deviation**2, axis=0) ** 0.5
+    factors = _pointwise(len(draws), n_units, level), _simultaneous(deviation, reach, n_units, level)
+    found = {}
+    for kind, factor in zip(KINDS, factors, strict=True):
+        lower = estimate - factor * reach
+        for end, bound in (
+            ("lower", np.maximum(lower, 0) if not_negative else lower),
+            ("upper", estimate + factor * reach),
+        ):
+            found[f"{kind}_{end}"] = bound, f"{end} end of the {KINDS[kind]} band"
+    return found
 
 
 def _without_noise_bias(profile: xr.Dataset, norms: FloatArray) -> xr.Dataset:

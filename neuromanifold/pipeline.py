@@ -8,8 +8,8 @@ measured on activity whose bends have not been smoothed away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,8 +19,10 @@ from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.analysis import Analysis
+from neuromanifold.data.offsets import less_offset, without_offsets
 from neuromanifold.data.prepare import prepare
-from neuromanifold.data.recording import Arrays, check, task_variables, to_arrays
+from neuromanifold.data.recording import Arrays, check, to_arrays
+from neuromanifold.data.requirements import require_along_time, require_variables
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import curvature_profile
@@ -37,9 +39,10 @@ from neuromanifold.statistics import (
     summary,
 )
 from neuromanifold.statistics import sensitivity as preparation_sensitivity
+from neuromanifold.statistics.stamp import stamped
 from neuromanifold.topology import Topology
 
-__all__ = ["analyze", "analyze_many", "find_template"]
+__all__ = ["analyze", "find_template"]
 
 # Standard deviations of the Gaussian, seconds, for spike counts and rates; continuous activity is taken as it is.
 MODEL_SMOOTHING = 0.15
@@ -59,6 +62,7 @@ def analyze(
     n_bootstrap: int = 50,
     template_vote: bool = True,
     condition: str | None = None,
+    offsets: str | None = None,
     sensitivity: bool = False,
     device: str = "auto",
     n_jobs: int | None = None,
@@ -86,6 +90,10 @@ def analyze(
         verdict, which stays undecided.
     condition : str, optional
         Categorical task variable of two values between which curvature is compared.
+    offsets : str, optional
+        "interval", or any other coordinate or variable along time: the variable has a zero of its own in each of its
+        values (the heading of a fly against its compass, trial by trial), which is estimated. What follows uses the
+        variable less its offset, which stands beside it as ``NAME_less_offset``.
     sensitivity : bool
         Fit again under other preparations and on subsets of the units (about a minute); needs a ``variable`` that gives
         the coordinates.
@@ -94,9 +102,13 @@ def analyze(
     """
     checked = check(recording)
     names = [variable] if isinstance(variable, str) else list(variable or [])
-    _check_variables(checked, names if condition is None else [*names, condition])
+    require_variables(checked, names if condition is None else [*names, condition])
     if sensitivity and not names:
         raise InputError("sensitivity compares profiles along a variable: give the one that is the coordinate")
+    if offsets is not None:
+        require_along_time(checked, offsets)
+        if not names:
+            raise InputError("offsets are those of a variable: give the variable that is the coordinate")
     # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
     seeds = spawn_seeds(random_state, 7)
     smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
@@ -116,6 +128,7 @@ def analyze(
         "topology_smoothing": topology_smoothing,
         "n_shuffles": n_shuffles,
         "n_bootstrap": n_bootstrap,
+        "offsets": offsets,
         "random_state": str(random_state),
     }
     analysis = Analysis(
@@ -124,12 +137,12 @@ def analyze(
     chosen = template or (topology.template_ if topology.template_ in FITTED else None)
     if chosen is not None:
         settings["template"] = resolve(chosen).name
-        _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])
+        names = _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])
         if condition is not None:
             analysis.details["conditions"] = _conditions(analysis, names, condition, seeds[5])
         if sensitivity:
             analysis.details["sensitivity"] = preparation_sensitivity(
-                checked, names, resolve(chosen), n_jobs=n_jobs, verbose=verbose, random_state=seeds[6]
+                analysis.recording, names, resolve(chosen), n_jobs=n_jobs, verbose=verbose, random_state=seeds[6]
             )
     elif template_vote and topology.template_ == "undecided":
         vote = compare_templates(prepared, n_jobs=n_jobs, verbose=verbose, random_state=seeds[4])
@@ -160,11 +173,6 @@ def find_template(
     return topology.fit(prepare(checked, smoothing=seconds))
 
 
-def analyze_many(recordings: Iterable[xr.Dataset], **settings: Any) -> list[Analysis]:
-    """:func:`analyze` of each recording, with the same settings."""
-    return [analyze(recording, **settings) for recording in recordings]
-
-
 def _fit(
     analysis: Analysis,
     template: Manifold,
@@ -173,14 +181,30 @@ def _fit(
     device: str,
     verbose: bool,
     seeds: list[int],
-) -> None:
-    """Model, latent, profile and statistics of an analysis whose template is known."""
-    prepared = analysis.prepared
-    arrays = to_arrays(prepared, names or None)
-    labels = _labels(prepared, arrays, names, template)
+) -> list[str]:
+    """Model, latent, profile and statistics of an analysis whose template is known; names of the variables used."""
+    arrays = to_arrays(analysis.prepared, names or None)
+    labels = _labels(analysis.prepared, arrays, names, template)
+    offsets = analysis.settings["offsets"]
+    if offsets is not None and labels is None:
+        raise InputError(
+            f"offsets need circular variables that are the coordinates of the {template.name}; got {names}"
+        )
     # The recorded variable is the coordinate that curvature is reported against: what it says is where a sample is.
-    model = TopologicalVAE(template, label_tolerance=0, device=device, verbose=verbose, random_state=seeds[0])
+    model = TopologicalVAE(
+        template,
+        label_tolerance=0,
+        offsets=None if offsets is None else analysis.prepared[offsets].to_numpy(),
+        device=device,
+        verbose=verbose,
+        random_state=seeds[0],
+    )
     model.fit(arrays.X, labels, arrays.groups)
+    if offsets is not None:
+        names = _without_offsets(analysis, model, names, offsets)
+        arrays = to_arrays(analysis.prepared, names)
+        labels = _labels(analysis.prepared, arrays, names, template)
+    prepared = analysis.prepared
     angles = model.angles(arrays.X)
     analysis.model = model
     analysis.latent = xr.DataArray(
@@ -193,12 +217,24 @@ def _fit(
         model, arrays.X, labels, arrays.groups, n_bootstrap=n_bootstrap, random_state=seeds[1]
     )
     rate = analysis.recording["activity"].mean("unit").sel(time=prepared["time"]).to_numpy()
-    analysis.details = overview(model, prepared, analysis.variable, labels, rate, random_state=seeds[2])
+    analysis.details |= overview(model, prepared, analysis.variable, labels, rate, random_state=seeds[2])
     analysis.statistics = main_numbers(analysis.details).merge(summary(model, analysis.profile))
     for part in (analysis.profile, analysis.statistics, *analysis.details.values()):
         _name_units(part, prepared["activity"].attrs["units"])
     if names:
         _compare(analysis, arrays, labels, angles)
+    return names
+
+
+def _without_offsets(analysis: Analysis, model: TopologicalVAE, names: list[str], groups: str) -> list[str]:
+    """Put the variables less their groups' offsets beside them; their names."""
+    assert model.offsets_ is not None
+    analysis.recording = without_offsets(analysis.recording, names, groups, model.offsets_)
+    analysis.prepared = without_offsets(analysis.prepared, names, groups, model.offsets_)
+    analysis.details["offsets"] = stamped(model.offsets_.to_dataset(name="offset"), groups=groups)
+    found = [less_offset(name) for name in names]
+    analysis.variable = found[0]
+    return found
 
 
 def _conditions(analysis: Analysis, names: list[str], condition: str, seed: int) -> xr.Dataset:
@@ -253,15 +289,6 @@ def _name_units(dataset: xr.Dataset, units: str) -> None:
     for variable in dataset.variables.values():
         if "activity unit" in str(variable.attrs.get("units")):
             variable.attrs["units"] = variable.attrs["units"].replace("activity unit", short)
-
-
-def _check_variables(recording: xr.Dataset, names: list[str]) -> None:
-    missing = [name for name in names if name not in task_variables(recording)]
-    if missing:
-        raise InputError(
-            f"no task variable {', '.join(map(repr, missing))}; the recording has "
-            f"{', '.join(task_variables(recording)) or 'none'}"
-        )
 
 
 def _resolved(smoothing: Smoothing, recording: xr.Dataset, default: float) -> float | None:

@@ -34,6 +34,7 @@ ROWS = [
     {"analysis"},
     {"pipeline"},
     {"comparison"},
+    {"sessions"},
     {"cli"},
     {"__main__"},
 ]

@@ -30,7 +30,7 @@ from neuromanifold.cli.output import FIGURES
 from neuromanifold.pipeline import Analysis
 from neuromanifold.report.pictures import pictures
 
-COMMANDS = ("analyze", "demo", "topology", "beside", "featuremaps", "info", "benchmark")
+COMMANDS = ("analyze", "analyze-many", "demo", "topology", "beside", "featuremaps", "info", "benchmark")
 FEW = ("--shuffles", "39")
 HOSTILE = "\x1b[2J<script>alert(1)</script>\r\n../../x\u202e\udcff"
 

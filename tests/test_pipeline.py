@@ -252,3 +252,27 @@ class TestMouse28:
         rolled = np.stack([np.roll(unit, rng.integers(2000, len(counts) - 2000)) for unit in counts.T], axis=1)
         control = mouse.assign(activity=mouse["activity"].copy(data=rolled))
         assert nm.analyze(control, template_vote=False, random_state=seed).topology.template_ != "circle"
+
+
+def test_the_zero_of_each_interval_is_estimated(recording) -> None:
+    """A compass whose zero jumps from trial to trial."""
+    trial = np.repeat(np.arange(8), 500)
+    zero = np.random.default_rng(0).uniform(-np.pi, np.pi, 8)
+    heading = recording["head_direction"]
+    period = float(heading.attrs["period"])
+    moved = heading.copy(data=np.mod(heading.to_numpy() + zero[trial] * period / (2 * np.pi), period))
+    # A second between trials, so that they are intervals.
+    times = recording["time"].to_numpy() + trial
+    session = recording.assign(head_direction=moved).assign_coords(time=times, interval=("time", trial))
+    found = nm.analyze(session, "head_direction", template="circle", offsets="interval", **FAST)
+    offset = found.details["offsets"]["offset"].to_numpy()[:, 0]
+    error = np.angle(np.exp(1j * (offset - zero)))
+    error = np.angle(np.exp(1j * (error - np.angle(np.exp(1j * error).mean()))))
+    assert np.abs(error).max() < 0.1
+    assert found.variable == "head_direction_less_offset"
+    assert float(found.statistics["decoding_error"]) < 10
+    assert found.model.gauge_ == "task coordinates"
+    with pytest.raises(InputError, match="along time"):
+        nm.analyze(session, "head_direction", offsets="day", **FAST)
+    with pytest.raises(InputError, match="offsets"):
+        nm.analyze(session, offsets="interval", **FAST)

@@ -88,7 +88,10 @@ def test_fitted_surfaces_keep_gauss_bonnet(shape: str) -> None:
 def test_schema_of_a_profile() -> None:
     rec, model = noisy_circle(True)
     profile = curvature_profile(model, rec["activity"], rec["angle"], n_bootstrap=20, random_state=0)
-    assert dict(profile.sizes) == {"point": 360, "unit": 6}
+    assert dict(profile.sizes) == {"point": 360, "unit": 6, "draw": 20}
+    reach = np.square(profile["mean_curvature_norm_draws"] - profile["mean_curvature_norm"]).mean("draw") ** 0.5
+    half = profile["mean_curvature_norm_upper"] - profile["mean_curvature_norm"]
+    np.testing.assert_allclose(half / reach, (half / reach)[0])
     assert profile["angle_0"].attrs["units"] == "radian"
     assert float(profile["area"].sum()) == pytest.approx(1)
     assert profile["valid"].dtype == bool

@@ -22,6 +22,7 @@ __all__ = [
     "write_beside",
     "write_comparison",
     "write_findings",
+    "write_study",
     "write_table",
 ]
 
@@ -41,6 +42,8 @@ _OF_ONE = (
     "tuning",
 )
 _OF_BOTH = ("beside_dimensionless_mean_curvature", "beside_log_volume")
+# Patterns: a difference is called by its groups.
+_OF_STUDY = ("pooled_profile", "sessions", "difference_*")
 FIGURES = (*_OF_ONE, *_OF_BOTH, *(f"network_{name}" for name in _OF_ONE))
 
 
@@ -109,6 +112,19 @@ def write_beside(beside: Any, folder: Path) -> dict[str, str]:
     for name in _OF_BOTH:
         axes = nm.report.figures.curvature_beside(beside, name.removeprefix("beside_"))
         files[name] = _saved(axes.get_figure(), _figure_path(folder, name))
+    return {name: str(path) for name, path in files.items()}
+
+
+def write_study(study: Any, folder: Path, title: str) -> dict[str, str]:
+    """One report, table, numbers and figures of many sessions; their paths by name."""
+    files = {"report": folder / "report.html", "table": folder / "sessions.csv", "numbers": folder / "study.nc"}
+    study.to_html(files["report"], title)
+    nm.storage.write_text(files["table"], study.table.to_csv())
+    study.to_netcdf(files["numbers"])
+    for name, figure in study.figures().items():
+        files[name] = _saved(figure, _figure_path(folder, name))
+    for stale in {path for name in _OF_STUDY for path in folder.glob(f"figures/{name}.png")} - set(files.values()):
+        stale.unlink()
     return {name: str(path) for name, path in files.items()}
 
 

@@ -26,6 +26,8 @@ __all__ = [
     "listing_lines",
     "listing_summary",
     "recording_line",
+    "study_lines",
+    "study_summary",
     "table_lines",
     "topology_lines",
     "topology_summary",
@@ -112,6 +114,49 @@ def beside_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """The correlations of two profiles, a line each."""
     for name, scalar in summary.get("beside", {}).items():
         yield f"  {scalar.get('long_name', name)}: {number(scalar['value'])}"
+
+
+def study_summary(study: Any) -> dict[str, Any]:
+    """Rows of all sessions, what failed, the pooled numbers and the differences of groups."""
+    summary: dict[str, Any] = {
+        "sessions": study.table.to_dict("index"),
+        "failures": study.failures,
+        "pooling": list(study.notes),
+        "pooled": {},
+        "differences": {},
+    }
+    if study.pooled is not None:
+        summary["pooled"] = dict(_means(study.pooled, "group", "dimensionless_mean_curvature_mean"))
+    if study.differences is not None:
+        summary["differences"] = dict(_means(study.differences, "pair", "difference_mean"))
+    return summary
+
+
+def _means(dataset: xr.Dataset, dim: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key in dataset[dim].to_numpy():
+        one = dataset.sel({dim: key})
+        found = {"value": one[name], "lower": one[f"{name}_lower"], "upper": one[f"{name}_upper"]}
+        found |= {count: one[count] for count in ("n_sessions", "n_animals", "p_value_holm") if count in one}
+        yield str(key), {name: value.item() for name, value in found.items()}
+
+
+def study_lines(summary: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each session, then what they have in common."""
+    width = max(len(plain(name)) for name in summary["sessions"])
+    for name, row in summary["sessions"].items():
+        error = row["decoding_error"]
+        decoded = "" if error != error else f", decoding error {number(error)} degree"
+        why = row["reasons"] if row["verdict"] in ("failed", "undecided") else f"{row['n_samples']} samples{decoded}"
+        yield f"  {plain(name):{width}}  {row['verdict']}: {why}"
+    for name, one in summary["pooled"].items():
+        yield f"Dimensionless |H|, {name}: {_range(one)} ({one['n_sessions']} sessions of {one['n_animals']} animals)"
+    for name, one in summary["differences"].items():
+        yield f"Difference, {name}: {_range(one)}, p = {number(one['p_value_holm'])} (Holm)"
+    yield from (f"  {note}" for note in summary["pooling"])
+
+
+def _range(one: Mapping[str, Any]) -> str:
+    return f"{number(one['value'])} [{number(one['lower'])}, {number(one['upper'])}]"
 
 
 def _comparison_lines(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from neuromanifold.report.content import Number, Picture, ReportContent
 from neuromanifold.report.document import render, write
 from neuromanifold.report.findings import finding_figures
 from neuromanifold.report.pictures import AnalysisLike, pictures
+from neuromanifold.report.sessions import compose_sessions
 
 __all__ = [
     "AnalysisLike",
@@ -16,6 +17,7 @@ __all__ = [
     "Picture",
     "ReportContent",
     "compose",
+    "compose_sessions",
     "figures",
     "finding_figures",
     "headline",

@@ -9,6 +9,7 @@ from neuromanifold.report.figures.barcodes import barcode, barcodes
 from neuromanifold.report.figures.beside import curvature_beside
 from neuromanifold.report.figures.bump_field import bump_field
 from neuromanifold.report.figures.conditions import curvature_in_conditions
+from neuromanifold.report.figures.forest import forest
 from neuromanifold.report.figures.hull import hull
 from neuromanifold.report.figures.latent import latent_against
 from neuromanifold.report.figures.latent_map import latent_map
@@ -33,6 +34,7 @@ __all__ = [
     "curvature_beside",
     "curvature_in_conditions",
     "curvature_profile",
+    "forest",
     "hull",
     "latent_against",
     "latent_map",

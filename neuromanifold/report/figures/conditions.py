@@ -31,7 +31,7 @@ def curvature_in_conditions(conditions: xr.Dataset) -> Figure:
     for name, colour, style in zip(norm["condition"].to_numpy(), (ACCENT, HIGHLIGHT), ("-", "--"), strict=True):
         above.plot(angle, norm.sel(condition=name), style, color=colour, linewidth=1.8, label=plain(name))
     above.set_ylim(bottom=0)
-    above.set_ylabel(label("mean curvature |H|", norm.attrs["units"]))
+    above.set_ylabel(label(norm.attrs.get("long_name", "mean curvature |H|"), norm.attrs.get("units")))
     above.legend(loc="best", ncols=2)
     above.set_title(f"Curvature in two conditions (p = {float(conditions['p_value']):.2g})")
     low, high = (closed[f"difference_{end}"].to_numpy() for end in ("lower", "upper"))

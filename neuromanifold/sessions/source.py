@@ -1,0 +1,185 @@
+"""Sources: which sessions are analysed, and of which animal, group and file each is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold.data.joined import join_sessions
+from neuromanifold.data.readers import READERS, load
+from neuromanifold.data.recording import check
+from neuromanifold.storage import existing_file
+
+__all__ = ["Source", "find_sources", "joined", "sources"]
+
+COLUMNS = ("file", "session", "animal", "group")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A session before it is analysed.
+
+    Attributes
+    ----------
+    name, animal, group : str
+        ``name`` is its own; sessions without a group are all of one.
+    origin : Dataset, path or tuple of Source
+        A recording, the file of one, or sessions that are joined to one.
+    reading : mapping
+        Keywords of :func:`neuromanifold.load` for files.
+    """
+
+    name: str
+    animal: str
+    group: str
+    origin: xr.Dataset | Path | tuple[Source, ...]
+    reading: Mapping[str, Any] = field(default_factory=dict)
+
+    def open(self) -> xr.Dataset:
+        """The recording, checked."""
+        if isinstance(self.origin, tuple):
+            return join_sessions({source.name: source.open() for source in self.origin})
+        return check(self.origin) if isinstance(self.origin, xr.Dataset) else load(self.origin, **self.reading)
+
+    def digest(self) -> str:
+        """Changes when the data change: of a file its size and time, of a recording its numbers."""
+        found = hashlib.sha256(repr(sorted(self.reading.items(), key=str)).encode())
+        if isinstance(self.origin, tuple):
+            found.update("".join(source.digest() for source in self.origin).encode())
+        elif isinstance(self.origin, Path):
+            state = existing_file(self.origin).stat()
+            found.update(f"{self.origin.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
+        else:
+            for name in sorted(map(str, self.origin.variables)):
+                values = self.origin[name].to_numpy()
+                text = values.dtype.kind in "OUS"
+                found.update(name.encode() + (repr(values.tolist()).encode() if text else values.tobytes()))
+        return found.hexdigest()
+
+    @property
+    def folder(self) -> str:
+        """A name for its folder: what is not a letter, digit, ``.`` or ``-`` becomes ``_``, and a digest is added."""
+        safe = re.sub(r"[^\w.-]+", "_", self.name, flags=re.ASCII).strip("._")[:60]
+        return safe if safe == self.name else f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+
+
+def sources(
+    recordings: Iterable[xr.Dataset | str | os.PathLike[str]],
+    names: Sequence[str] | None = None,
+    animals: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+    reading: Mapping[str, Any] | None = None,
+) -> Iterator[Source]:
+    """Sources of recordings and files, one at a time.
+
+    What is not given is taken from a recording's attrs ``session``, ``animal`` and ``group``; else a file is called by
+    its name and a recording by its number, each is its own animal, and all are of one group.
+
+    Raises
+    ------
+    InputError
+        If two sessions have one name, or a sequence has another length than the recordings.
+    """
+    given = {"names": names, "animals": animals, "groups": groups}
+    seen: set[str] = set()
+    for number, origin in enumerate(recordings):
+        name, animal, group = (_entry(key, values, number) for key, values in given.items())
+        attrs = origin.attrs if isinstance(origin, xr.Dataset) else {}
+        default = f"session {number + 1:04d}" if isinstance(origin, xr.Dataset) else Path(origin).stem
+        name = str(name or attrs.get("session", default))
+        if name in seen:
+            raise InputError(f"two sessions are called {name!r}: give names, one for each recording")
+        seen.add(name)
+        yield Source(
+            name,
+            str(animal or attrs.get("animal", name)),
+            str(group or attrs.get("group", "")),
+            origin if isinstance(origin, xr.Dataset) else Path(origin),
+            dict(reading or {}),
+        )
+    if not seen:
+        raise InputError("no recording was given")
+    for key, values in given.items():
+        if values is not None and len(values) != len(seen):
+            raise InputError(f"{key} has {len(values)} entries for {len(seen)} recordings: give one for each")
+
+
+def _entry(key: str, values: Sequence[str] | None, number: int) -> str | None:
+    if values is not None and number >= len(values):
+        raise InputError(f"{key} has {len(values)} entries and there are more recordings: give one for each")
+    return None if values is None else values[number]
+
+
+def joined(separate: Iterable[Source]) -> Iterator[Source]:
+    """The sessions of each animal in each group as one, in the order in which animals come."""
+    by_animal: dict[tuple[str, str], list[Source]] = {}
+    for source in separate:
+        by_animal.setdefault((source.animal, source.group), []).append(source)
+    for (animal, group), members in by_animal.items():
+        yield Source(f"{animal} {group}".strip(), animal, group, tuple(members))
+
+
+def find_sources(
+    folder: str | os.PathLike[str],
+    table: str | os.PathLike[str] | None = None,
+    reading: Mapping[str, Any] | None = None,
+) -> list[Source]:
+    """The sessions in a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Its recordings, in the order of their names; those in a folder inside it are of the animal of that name, those
+        in it itself are of one animal.
+    table : path, optional
+        A ``.csv`` that says so instead: ``file`` (from the folder), and where wanted ``session``, ``animal``,
+        ``group``.
+    reading : mapping, optional
+        Keywords of :func:`neuromanifold.load`.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no such folder, no recording in it, or the table cannot be read.
+    InputError
+        If the table has no column ``file``, or two sessions one name.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileFormatError(f"no such folder: {root}")
+    if table is not None:
+        return _from_table(root, existing_file(table), reading)
+    known = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix.lower() in known)
+    if not files:
+        raise FileFormatError(f"no recording in {root}: files that can be read end in {', '.join(known)}")
+    names = [str(path.relative_to(root).with_suffix("")) for path in files]
+    if len(set(names)) < len(names):
+        names = [str(path.relative_to(root)) for path in files]
+    animals = [path.relative_to(root).parts[0] if path.parent != root else root.resolve().name for path in files]
+    return list(sources(files, names, animals, reading=reading))
+
+
+def _from_table(root: Path, table: Path, reading: Mapping[str, Any] | None) -> list[Source]:
+    try:
+        rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{table} cannot be read as a table with commas: {error}") from error
+    if "file" not in rows.columns or rows.empty:
+        raise InputError(f"{table} needs a column 'file' and a row; it has {', '.join(map(str, rows.columns))}")
+    unknown = [str(column) for column in rows.columns if column not in COLUMNS]
+    given = {column: np.asarray(rows[column]).tolist() for column in rows.columns if column in COLUMNS}
+    if unknown and not set(given) - {"file"}:
+        raise InputError(f"{table} says nothing of {', '.join(COLUMNS[1:])}: name its columns so (it has {unknown})")
+    files = [root / name for name in given["file"]]
+    return list(sources(files, given.get("session"), given.get("animal"), given.get("group"), reading))

@@ -1,0 +1,72 @@
+"""``analyze-many`` as a person and as a script meet it; sessions that cannot be read take no time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from neuromanifold.cli import app
+
+NASTY = "<script>alert(1)"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, ["analyze-many", *map(str, words)])
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Three files, none of which can be analysed."""
+    for name in (f"m1/{NASTY}.npz", "m1/b.npz", "m2/c.npz"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, activity=np.ones((200, 5)), sampling_period=0.05)
+    return tmp_path / "in"
+
+
+def test_sessions_that_fail_are_told_by_name_and_reason(folder, tmp_path):
+    result = run(folder, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert set(content["failures"]) == {f"m1/{NASTY}", "m1/b", "m2/c"}
+    assert all("constant" in reason for reason in content["failures"].values())
+    assert content["pooled"] == {}
+    assert "3 sessions of 2 animals" in result.stderr
+    files = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").glob("*") if path.is_file()}
+    assert files == {"report.html", "sessions.csv", "study.nc"}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert NASTY not in page
+    assert "3 of 3 sessions could not be analysed" in page
+
+
+def test_a_person_reads_the_same(folder, tmp_path):
+    shown = run(folder, "--out", tmp_path / "out").stdout
+    assert shown.count("failed: ") == 3
+    assert "Written:" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("nowhere",), "no such folder"),
+        (("in", "--sessions", "in/none.csv"), "no such file"),
+        (("in", "--template", "teapot"), "teapot"),
+        (("in", "--align-to", "a", "--variable", "b"), "one of the two"),
+        (("in", "--out", "in/results"), "taken for recordings"),
+    ],
+)
+def test_bad_words_are_refused_in_one_line(folder, tmp_path, monkeypatch, words, why):
+    monkeypatch.chdir(tmp_path)
+    result = run(*words, *(() if "--out" in words else ("--out", "out")))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert why in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_offsets_need_one_fit(tmp_path):
+    assert run(tmp_path, "--out", "out", "--offsets").exit_code == 2
