@@ -21,7 +21,12 @@ from neuromanifold.featuremaps.kernel_learning import (
 )
 from neuromanifold.manifolds import Euclidean, Manifold, Sphere, Torus
 from neuromanifold.models import GeometricAutoencoder, TopologicalVAE
-from neuromanifold.models.regularizers import Isometric, NeighborhoodReconstruction, Regularizer
+from neuromanifold.models.regularizers import (
+    GraphCoordinates,
+    Isometric,
+    NeighborhoodReconstruction,
+    Regularizer,
+)
 from neuromanifold.topology import Topology
 
 # Every exported template, and members of the families in other dimensions.
@@ -320,6 +325,7 @@ ESTIMATORS: tuple[BaseEstimator, ...] = (
 
 # Every regulariser, in each of its forms, as it is in a training.
 REGULARIZERS: tuple[Regularizer, ...] = (
+    GraphCoordinates(),
     Isometric(),
     Isometric(interpolation=None),
     NeighborhoodReconstruction(order=1, kernel="heat"),

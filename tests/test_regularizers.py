@@ -11,7 +11,8 @@ from numeric import close, generator, normal, rotation
 from torch import Tensor
 
 from neuromanifold import models
-from neuromanifold.models.regularizers import Isometric, NeighborhoodReconstruction
+from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold.models.regularizers import GraphCoordinates, Isometric, NeighborhoodReconstruction
 from neuromanifold.models.regularizers.isometric import interpolated
 
 
@@ -113,3 +114,42 @@ def test_neighbourhood_graph_leaves_the_sample_out() -> None:
     assert rows.tolist() == [[1, 2], [0, 2], [1, 0], [2, 1]]
     squared = torch.tensor([[1.0, 9], [1, 4], [4, 9], [16, 36]], dtype=torch.float64)
     close(kernel, torch.exp(-squared / (2 * squared.mean())))
+
+
+def arc(n: int) -> tuple[Tensor, Tensor]:
+    """Three quarters of a circle, whose ends are nearer than their arc: points, and arc lengths about their mean."""
+    length = torch.linspace(0, 1.5 * math.pi, n, dtype=torch.float64)[:, None]
+    return circle(length), length - length.mean()
+
+
+def test_graph_coordinates_of_a_curve_are_its_arc_lengths() -> None:
+    points, length = arc(200)
+    found = GraphCoordinates(n_neighbors=2).coordinates(points, 1)
+    sign = (found[-1] - found[0]).sign()
+    close(sign * found, length, tolerance=0.01)
+
+
+def test_graph_coordinates_turn_with_the_samples() -> None:
+    """And lie along their principal components: the first coordinates correlate with them."""
+    cloud = normal(60, 3) * torch.tensor([3.0, 1.0, 0.1], dtype=torch.float64)
+    first = GraphCoordinates().coordinates(cloud, 2)
+    turned = GraphCoordinates().coordinates(cloud @ rotation(3).mT + 5, 2)
+    close(turned.abs(), first.abs(), tolerance=1e-6)
+    principal = torch.linalg.svd(cloud - cloud.mean(0), full_matrices=False)
+    overlap = first.mT @ (principal.U[:, :2] * principal.S[:2])
+    close(overlap, overlap.mT)
+    assert (torch.linalg.eigvalsh(overlap) > 0).all()
+
+
+def test_graph_penalty_is_the_share_of_variance_that_is_missed() -> None:
+    coordinates = normal(40, 2)
+    assert float(GraphCoordinates().value(coordinates, coordinates)) == 0
+    assert float(GraphCoordinates().value(0 * coordinates, coordinates)) == pytest.approx(1)
+    assert float(GraphCoordinates().value(1.1 * coordinates, coordinates)) == pytest.approx(0.01)
+
+
+def test_a_graph_needs_more_samples_than_neighbours() -> None:
+    with pytest.raises(NotEnoughDataError, match="n_neighbors=5"):
+        GraphCoordinates().coordinates(normal(5, 3), 2)
+    with pytest.raises(InputError, match="n_neighbors"):
+        GraphCoordinates(n_neighbors=0).check()
