@@ -6,13 +6,17 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from neuromanifold import __version__
+from neuromanifold._errors import InputError
 from neuromanifold.data.prepare import preparation
+from neuromanifold.data.recording import task_variables
+from neuromanifold.export import table, write_nwb, write_tables
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.report import ReportContent, compose, write
-from neuromanifold.storage import write_netcdf
+from neuromanifold.storage import write_netcdf, write_zarr
 from neuromanifold.topology import Topology
 
 __all__ = ["Analysis"]
@@ -76,6 +80,39 @@ class Analysis:
     def to_netcdf(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`parts` as the groups of one netCDF4 file, which ``xarray.open_datatree`` reads."""
         write_netcdf(path, self.parts())
+
+    def to_zarr(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`parts` as the groups of one zarr store."""
+        write_zarr(path, self.parts())
+
+    def to_nwb(self, path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
+        """Write a copy of the session's NWB file ``source`` with :meth:`parts` as its module ``neuromanifold``."""
+        write_nwb(path, source, self.parts())
+
+    def to_csv(self, folder: str | os.PathLike[str]) -> None:
+        """Write :meth:`parts` as csv tables into a folder; ``columns.csv`` there states their units."""
+        write_tables(folder, self._tabled())
+
+    def to_dataframe(self, part: str = "latent") -> pd.DataFrame:
+        """One of :meth:`parts` as a table, with units in its attrs; the latent has the task variables beside it.
+
+        Raises
+        ------
+        InputError
+            If there is no such part; the message lists those there are.
+        """
+        parts = self._tabled()
+        if part not in parts or part == "/":
+            raise InputError(f"no part {part!r}; there are {', '.join(name for name in parts if name != '/')}")
+        return table(parts[part])
+
+    def _tabled(self) -> dict[str, xr.Dataset]:
+        """The parts, with the task variables and intervals of each time beside the latent."""
+        parts = self.parts()
+        if "latent" in parts:
+            beside = {name: self.prepared[name] for name in (*task_variables(self.prepared), "interval")}
+            parts["latent"] = parts["latent"].assign(beside).reset_coords("interval")
+        return parts
 
     def parts(self) -> dict[str, xr.Dataset]:
         """Results by name: profile, bars, against, statistics, latent, the details; "/" holds verdict and settings."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -19,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from neuromanifold._errors import FileFormatError
+from neuromanifold._errors import FileFormatError, InputError
 
 __all__ = [
+    "atomic_folder",
     "atomic_path",
     "existing_file",
     "read_arrays",
@@ -30,6 +32,7 @@ __all__ = [
     "write_json",
     "write_netcdf",
     "write_text",
+    "write_zarr",
 ]
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -101,6 +104,60 @@ def read_netcdf(path: str | os.PathLike[str], group: str) -> xr.Dataset:
         raise FileFormatError(
             f"{target} has no {group!r} that could be read: it is damaged, or not what neuromanifold wrote ({error})"
         ) from error
+
+
+def write_zarr(path: str | os.PathLike[str], content: xr.Dataset | Mapping[str, xr.Dataset]) -> None:
+    """Write a Dataset, or several as groups ("/" is the root), as a zarr store, atomically.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder cannot be written to, or what is there is no zarr store.
+    InputError
+        If zarr is not installed.
+    """
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise InputError("writing .zarr needs zarr: pip install 'neuromanifold[zarr]'") from error
+    groups = {"/": content} if isinstance(content, xr.Dataset) else dict(content)
+    with atomic_folder(path) as temporary:
+        # Format 3 has no settled form for texts yet; every zarr reads 2.
+        xr.DataTree.from_dict(groups).to_zarr(temporary, consolidated=False, zarr_format=2)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; on a clean exit it takes its place, else it is removed.
+
+    Raises
+    ------
+    FileFormatError
+        If the folder above cannot be written to, or ``path`` is there and is no zarr store.
+    """
+    target = Path(path)
+    if target.exists() and not any((target / name).is_file() for name in ("zarr.json", ".zgroup")):
+        raise FileFormatError(f"{target} is there already and is no zarr store: choose another name")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    except OSError as error:
+        raise FileFormatError(
+            f"cannot write {target}: {error.strerror or error}; choose a folder that can be written to"
+        ) from error
+    mask = os.umask(0)
+    os.umask(mask)
+    temporary.chmod(0o777 & ~mask)
+    old = temporary.with_suffix(".old")
+    try:
+        yield temporary
+        # A folder cannot replace one that is not empty: the old one steps aside first.
+        if target.exists():
+            os.replace(target, old)
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _compression(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:

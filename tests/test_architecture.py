@@ -30,7 +30,7 @@ ROWS = [
     {"diagnostics"},
     {"experiments"},
     {"benchmarks"},
-    {"report"},
+    {"report", "export"},
     {"analysis"},
     {"pipeline"},
     {"comparison"},
