@@ -39,6 +39,7 @@ BENCHMARKS = {
     "featuremap_theory": "the closed forms of feature maps, each against an independent route",
     "scale": "seconds and memory of a fit by the number of samples, up to 200,000 of 300 units",
     "topology": "how often the template of a known population is named, and another instead",
+    "autoencoders": "whether regularised autoencoders find the true manifold, and what their latents distort",
     "statistics": "how often tests of curvature call what is not there, and find what is",
 }
 
