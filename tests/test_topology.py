@@ -24,7 +24,7 @@ from neuromanifold.topology import (
     start_coordinates,
 )
 from neuromanifold.topology import start as start_module
-from neuromanifold.topology.classify import UNDECIDED, candidates, decide, has_no_hole, without_folds
+from neuromanifold.topology.classify import UNDECIDED, candidates, decide, has_no_hole, with_power, without_folds
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points, landmark_distances
 from neuromanifold.topology.coordinates import _on_edges, edge_weights, reduced_basis
 from neuromanifold.topology.cost import Cost, check_cost
@@ -468,7 +468,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_each_template_is_named_from_its_bars(name):
-    verdict = decide(evidence(*[SHAPES[name]] * 5), 1000)
+    verdict = decide(evidence(*[SHAPES[name]] * 5))
     assert verdict.template == name
     assert verdict.support == {name: 1.0}
     assert verdict.reasons[-1] == "all 5 landmark draws agree"
@@ -481,9 +481,9 @@ def test_every_template_is_among_the_candidates_of_its_own_numbers():
 
 
 def test_reasons_carry_the_numbers():
-    reasons = decide(evidence(*[(NONE, (5.0, 0.5, 0.1))] * 5), 1000).reasons
+    reasons = decide(evidence(*[(NONE, (5.0, 0.5, 0.1))] * 5)).reasons
     assert reasons == ("1 loop with p = 0.010; the next has p = 0.510", "all 5 landmark draws agree")
-    torsion = decide(evidence(*[SHAPES["klein"]] * 5), 1000).reasons
+    torsion = decide(evidence(*[SHAPES["klein"]] * 5)).reasons
     assert torsion[0].startswith("over Z2: 2 loops with p = 0.010, 0.010")
     assert torsion[1].startswith("over Z3: 1 loop with p = 0.010")
 
@@ -499,7 +499,7 @@ UNMATCHED = {
 
 @pytest.mark.parametrize("name", UNMATCHED)
 def test_bars_that_match_nothing_are_undecided(name):
-    verdict = decide(evidence(*[UNMATCHED[name]] * 5), 1000)
+    verdict = decide(evidence(*[UNMATCHED[name]] * 5))
     assert verdict.template == UNDECIDED
     assert verdict.reasons[0].startswith("no template has")
     assert "smooth more" in verdict.reasons[0]
@@ -516,7 +516,7 @@ LIKENESS = {
 
 @pytest.mark.parametrize("name", LIKENESS)
 def test_known_spaces_that_are_no_templates_are_told(name):
-    verdict = decide(evidence(*[LIKENESS[name]] * 5), 1000)
+    verdict = decide(evidence(*[LIKENESS[name]] * 5))
     assert verdict.template == UNDECIDED
     assert f"({name} has)" in verdict.reasons[0]
 
@@ -527,10 +527,10 @@ def test_holes_are_counted_at_the_scale_where_most_of_them_are():
         2: (NONE, ((3.7, 9.6), (3.5, 8.7), (3.7, 6.5)), ((6.8, 14.2), (9.7, 10.2))),
         3: (NONE, ((3.5, 8.7), (3.7, 6.8)), ((9.6, 14.2), (9.7, 10.2))),
     }
-    assert decide(evidence(*[bottle] * 5, null=2.7), 1000).template == "klein"
+    assert decide(evidence(*[bottle] * 5, null=2.7)).template == "klein"
     # Loops that last as long as what comes after them are no gaps.
     apart = (NONE, ((1.0, 5.0), (1.0, 5.0)), ((6.0, 9.0),))
-    assert decide(evidence(*[apart] * 5), 1000).template == UNDECIDED
+    assert decide(evidence(*[apart] * 5)).template == UNDECIDED
 
 
 def test_the_common_window_by_trying_all_scales():
@@ -553,16 +553,16 @@ def test_the_common_window_by_trying_all_scales():
 
 def test_separate_pieces_are_counted_at_the_scale_of_the_loop():
     # A stray point that joins before the loop is half-way through its life is no piece; a later one is.
-    assert decide(evidence(*[((1.5, 0.1), (5.0,))] * 5), 1000).template == "circle"
-    apart = decide(evidence(*[((4.0, 0.1), (5.0,))] * 5), 1000)
+    assert decide(evidence(*[((1.5, 0.1), (5.0,))] * 5)).template == "circle"
+    apart = decide(evidence(*[((4.0, 0.1), (5.0,))] * 5))
     assert apart.template == UNDECIDED
     assert "2 pieces and 1 loop" in apart.reasons[0]
 
 
 def test_one_of_five_draws_may_differ_two_may_not():
     circle, none = SHAPES["circle"], (NONE, (0.1,))
-    assert decide(evidence(*[circle] * 4, none), 1000).template == "circle"
-    split = decide(evidence(*[circle] * 3, *[(NONE, TWO)] * 2), 1000)
+    assert decide(evidence(*[circle] * 4, none)).template == "circle"
+    split = decide(evidence(*[circle] * 3, *[(NONE, TWO)] * 2))
     assert split.template == UNDECIDED
     assert "disagree" in split.reasons[0]
     assert split.reasons[-1] == "of 5 landmark draws, circle in 3, undecided in 2"
@@ -571,7 +571,7 @@ def test_one_of_five_draws_may_differ_two_may_not():
 def test_undecided_draws_are_described_by_their_own_bars():
     # The commonest single count is a circle's, yet most draws match nothing.
     votes = [(NONE, ONE)] * 2 + [(NONE, TWO), (NONE, (5.0, 4.0, 3.0)), (NONE, (5.0, 4.0, 3.0, 3.0))]
-    verdict = decide(evidence(*votes), 1000)
+    verdict = decide(evidence(*votes))
     assert verdict.template == UNDECIDED
     assert "no template has 1 piece and 1 loop:" not in verdict.reasons[0]
 
@@ -580,21 +580,26 @@ def test_undecided_draws_are_described_by_their_own_bars():
 def test_a_bar_just_short_of_counting_leaves_it_undecided_over_either_field(prime):
     # 0.93 of the null: p = 0.08.
     near = {p: (NONE, (5.0, 0.93 if p == prime else 0.1)) for p in PRIMES}
-    verdict = decide(evidence(*[near] * 5), 1000)
+    verdict = decide(evidence(*[near] * 5))
     assert verdict.template == UNDECIDED
     assert "p = 0.080" in verdict.reasons[0]
 
 
 def test_more_claimed_bars_than_are_shown():
     many = tuple(float(x) for x in range(12, 2, -1))
-    verdict = decide(evidence(*[(NONE, many)] * 5), 1000)
+    verdict = decide(evidence(*[(NONE, many)] * 5))
     assert "10 loops" in verdict.reasons[0]
 
 
-def test_no_hole_in_few_samples_says_nothing():
-    verdict = decide(evidence(*[SHAPES["contractible"]] * 5), 120)
-    assert verdict.template == UNDECIDED
-    assert "120 samples are too few" in verdict.reasons[0]
+def test_no_hole_in_few_samples_or_units_or_in_many_dimensions_says_little():
+    none = decide(evidence(*[SHAPES["contractible"]] * 5))
+    assert with_power(none, 300, 10, 3.0) is none
+    doubtful = with_power(none, 120, 6, 11.4)
+    assert doubtful.template == UNDECIDED
+    for said in ("120 samples are too few", "6 units are too few", "about 11 dimensions"):
+        assert said in doubtful.reasons[0]
+    circle = decide(evidence(*[SHAPES["circle"]] * 5))
+    assert with_power(circle, 120, 6, 11.4) is circle
 
 
 def test_universal_p_values_keep_their_level_where_their_law_holds():
@@ -656,7 +661,7 @@ def test_a_bottle_that_is_nearly_a_sphere_is_told_by_its_folds():
 
 
 def test_a_sphere_with_folds_is_left_undecided_with_its_number():
-    verdict = decide(evidence(*[SHAPES["sphere"]] * 5), 1000)
+    verdict = decide(evidence(*[SHAPES["sphere"]] * 5))
     assert without_folds(verdict, 1.3) is verdict
     folded = without_folds(verdict, 4.2)
     assert folded.template == UNDECIDED

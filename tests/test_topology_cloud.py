@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.spatial.distance import cdist
 
 from neuromanifold.manifolds import TEMPLATES
 from neuromanifold.topology import Topology, persistence_diagrams
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import is_counts
-from neuromanifold.topology.cloud import directions, farthest_points
+from neuromanifold.topology.cloud import CloudSettings, directions, farthest_points, landmark_distances
 from neuromanifold.topology.evidence import Evidence
 from neuromanifold.topology.intrinsic_dimension import intrinsic_dimension, local_pca, two_nn
+from neuromanifold.topology.linear_null import linear
 from neuromanifold.topology.metrics import METRICS, REACH
 from neuromanifold.topology.persistence import PRIMES, bar_lengths, rips_diagrams
+from neuromanifold.topology.significance import larger_null, longest_bars, p_value, time_shifted
 
 QUICK = {"n_shuffles": 19, "n_landmarks": 80, "n_landmarks_2": 60, "random_state": 0}
 
@@ -220,7 +223,7 @@ def test_the_named_template_leads_the_alternatives():
 def vanishing_bump(n=900, n_units=16):
     """A bump on a ring of units whose amplitude is anything from nothing to one."""
     angle = rng().uniform(0, 2 * np.pi, n)
-    bump = np.cos(angle[:, None] - 2 * np.pi * np.arange(n_units) / n_units)
+    bump = np.exp(2 * (np.cos(angle[:, None] - 2 * np.pi * np.arange(n_units) / n_units) - 1))
     return rng(2).uniform(0, 1, (n, 1)) * bump + 0.05 * rng(1).standard_normal((n, n_units)), angle
 
 
@@ -245,6 +248,39 @@ def test_a_bump_that_vanishes_at_times_is_a_ring_by_its_directions():
     turns = [np.abs(np.mean(np.exp(1j * (found - sign * angle)))) for sign in (1, -1)]
     assert max(turns) > 0.8
     assert Topology(amplitude="remove", **QUICK).fit(activity).template_ == "circle"
+
+
+def test_linear_readouts_of_a_blob_are_no_ring_by_their_directions():
+    latent = rng(3).standard_normal((900, 2))
+    activity = latent @ rng(4).standard_normal((2, 16)) + 0.1 * rng(5).standard_normal((900, 16))
+    topology = Topology(**QUICK).fit(activity)
+    assert topology.template_ == "contractible"
+    # Beside units made independent alone, the ring of directions is as clear as can be.
+    cloud = CloudSettings(3, density_quantile=0.8, directional=True)
+    ring_length = longest_bars(landmark_distances(activity, cloud, 80, rng()), 1)[1]
+    shifted = time_shifted(activity, np.zeros(900, int), np.arange(900), rng())
+    assert ring_length > 2 * longest_bars(landmark_distances(shifted, cloud, 80, rng()), 1)[1]
+
+
+def test_the_linear_null_keeps_covariance_and_autocorrelation_and_nothing_else():
+    activity, _ = vanishing_bump(4000)
+    activity[1:] += activity[:-1]
+    surrogate = linear(activity, np.zeros(4000, int), np.arange(4000), rng())
+    assert surrogate.shape == activity.shape
+    np.testing.assert_allclose(np.corrcoef(surrogate.T), np.corrcoef(activity.T), atol=1e-9)
+    for lagged in (activity, surrogate):
+        standard = (lagged - lagged.mean(0)) / lagged.std(0)
+        assert np.mean(standard[1:, 0] * standard[:-1, 0]) == pytest.approx(0.5, abs=0.1)
+    assert abs(stats.skew(surrogate[:, 0])) < 0.3 < stats.skew(activity[:, 0])
+
+
+def test_the_larger_null_gives_the_larger_p_value():
+    one, other = rng().exponential(1.0, (50, 2)), rng(1).exponential(1.2, (50, 2))
+    both = larger_null(one, other)
+    for length in np.linspace(0, 4, 30):
+        for degree in range(2):
+            apart = max(p_value(length, one[:, degree]), p_value(length, other[:, degree]))
+            assert p_value(length, both[:, degree]) == apart
 
 
 def test_units_that_share_nothing_have_no_hole_in_directions_either():

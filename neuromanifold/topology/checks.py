@@ -11,7 +11,7 @@ import numpy as np
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS
-from neuromanifold.topology.significance import SHUFFLERS, NullKind, intervals_of
+from neuromanifold.topology.significance import NullKind, intervals_of
 
 __all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "is_counts", "stabilised", "validated"]
 
@@ -20,7 +20,7 @@ MIN_SAMPLES = 8
 MIN_LANDMARKS = 10
 # Shorter intervals hold too few different shifts: most units stay almost where they were.
 MIN_INTERVAL = 10
-NULLS = ("auto", *SHUFFLERS)
+NULLS = ("auto", "time-shift", "permutation")
 
 
 def check_settings(

@@ -16,13 +16,16 @@ from neuromanifold.topology.evidence import Counts, Evidence
 from neuromanifold.topology.folds import MOST
 from neuromanifold.topology.persistence import PRIMES
 
-__all__ = ["UNDECIDED", "Verdict", "candidates", "decide", "has_no_hole", "without_folds"]
+__all__ = ["UNDECIDED", "Verdict", "candidates", "decide", "has_no_hole", "with_power", "without_folds"]
 
 UNDECIDED = "undecided"
 # Share of draws that must vote for the same template.
 AGREEMENT = 0.8
-# Fewer samples than this leave a sphere's or a torus's holes below those of the shuffles, so that none means nothing.
+# Fewer samples leave a sphere's or a torus's holes below those of the shuffles, fewer units leave gaps where none is
+# active, and noise in many dimensions fills holes, so that none means nothing.
 MIN_SAMPLES_FOR_NONE = 300
+MIN_UNITS_FOR_NONE = 10
+MAX_DIMENSION_FOR_NONE = 4
 _HOLES = (("piece", "pieces"), ("loop", "loops"), ("cavity", "cavities"))
 _REMEDY = "smooth more, or record longer"
 
@@ -41,18 +44,13 @@ def candidates(counts: Counts) -> list[Manifold]:
     return [t for t in TEMPLATES if all(_agrees(t, prime, c) for prime, c in zip(PRIMES, counts, strict=True))]
 
 
-def decide(evidence: Evidence, n_samples: int) -> Verdict:
-    """The verdict of all landmark draws, for activity of ``n_samples``; its reasons begin with what is in doubt."""
+def decide(evidence: Evidence) -> Verdict:
+    """The verdict of all landmark draws; its reasons begin with what is in doubt."""
     votes = evidence.votes
     ballots = Counter(_name(counts) for counts in votes)
     support = {name: count / len(votes) for name, count in ballots.most_common()}
     winner = next(iter(support))
     doubts = [*_doubts_of_votes(votes, support), *_near_misses(evidence)]
-    if winner == "contractible" and n_samples < MIN_SAMPLES_FOR_NONE:
-        doubts.append(
-            f"no hole was found, but {n_samples} samples are too few to say that there is none (at least "
-            f"{MIN_SAMPLES_FOR_NONE} are needed): record longer"
-        )
     named = UNDECIDED if doubts else winner
     return Verdict(named, support, (*doubts, *_holes(evidence), _agreement(support, len(votes))))
 
@@ -76,6 +74,26 @@ def without_folds(verdict: Verdict, ratio: float) -> Verdict:
         "bottle; record more, or more sharply tuned, units"
     )
     return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
+
+
+def with_power(verdict: Verdict, n_samples: int, n_units: int, dimension: float) -> Verdict:
+    """A verdict of no hole, undecided where a hole might not have been seen."""
+    if verdict.template != "contractible":
+        return verdict
+    doubts = []
+    if n_samples < MIN_SAMPLES_FOR_NONE:
+        doubts.append(f"{n_samples} samples are too few (at least {MIN_SAMPLES_FOR_NONE} are needed): record longer")
+    if n_units < MIN_UNITS_FOR_NONE:
+        doubts.append(f"{n_units} units are too few (at least {MIN_UNITS_FOR_NONE} are needed): record more units")
+    if dimension > MAX_DIMENSION_FOR_NONE:
+        doubts.append(
+            f"the activity fills about {dimension:.0f} dimensions, of which noise may be most (at most "
+            f"{MAX_DIMENSION_FOR_NONE} show holes): smooth more, choose units with less noise, or fewer components"
+        )
+    if not doubts:
+        return verdict
+    said = f"no hole was found, but that says little: {'; '.join(doubts)}"
+    return replace(verdict, template=UNDECIDED, reasons=(said, *verdict.reasons))
 
 
 def _agrees(template: Manifold, prime: int, counted: tuple[int, ...]) -> bool:

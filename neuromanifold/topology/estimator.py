@@ -18,6 +18,7 @@ from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised, validated
+from neuromanifold.topology.classify import UNDECIDED
 from neuromanifold.topology.cloud import CloudSettings, landmark_rows
 from neuromanifold.topology.cost import check_cost
 from neuromanifold.topology.cycles import representative_cycle
@@ -30,12 +31,12 @@ from neuromanifold.topology.start import COORDINATES, clearest_coordinates
 
 __all__ = ["Topology"]
 
-# Of fewer units the directions are themselves a circle or a sphere, true or shuffled.
+# Of 3 units the directions are themselves a circle, true or shuffled.
 MIN_UNITS = 8
 DENSE_DIRECTIONS = 0.8
 IN_DIRECTIONS = (
-    "this is seen in directions, each sample freed of its mean over units and its norm; with the amplitude kept there "
-    "is no hole, as where a bump of activity vanishes at times"
+    "this is seen in directions, each sample freed of its mean over units and its norm, beyond what the covariance of "
+    "units explains; how strongly the population is active hides it"
 )
 
 
@@ -63,9 +64,9 @@ class Topology(TransformerMixin, BaseEstimator):
         than 1 frees a loop of more noise, but cuts windows into unevenly visited surfaces: each is one loop more.
         "auto": all, and 0.8 of directions.
     amplitude : {"auto", "keep", "remove"}
-        Whether it matters how strongly the population is active; "remove" looks at directions
-        (:mod:`neuromanifold.topology.cloud`), "auto" does so where the activity as it is has no hole and there are
-        units enough.
+        Whether it matters how strongly the population is active. "remove" looks at directions
+        (:mod:`neuromanifold.topology.cloud`) and can only find a circle; "auto" does so where the activity as it is
+        shows no template with holes and there are units enough.
     metric : {"euclidean", "geodesic", "cosine-fuzzy"}
         Distances between landmarks (:mod:`neuromanifold.topology.metrics`).
     root : bool or "auto"
@@ -223,7 +224,7 @@ class Topology(TransformerMixin, BaseEstimator):
         return int(given)
 
     def _look(self, activity: FloatArray, intervals: IntArray, n_components: int, rng: np.random.Generator) -> Look:
-        """At the activity as it is, and where that shows no hole at its directions."""
+        """At the activity as it is, and where that shows no template with holes at its directions, for a circle."""
         null = NullSettings(self.null_, int(self.n_shuffles), self.n_jobs, self.verbose)
         question = Question(int(self.n_landmarks), int(self.n_landmarks_2), null, self.alpha)
 
@@ -237,10 +238,11 @@ class Topology(TransformerMixin, BaseEstimator):
             return look(activity, intervals, cloud, question, rng)
 
         first = at(self.amplitude == "remove")
-        if self.amplitude != "auto" or first.verdict.template != "contractible" or activity.shape[1] < MIN_UNITS:
+        settled = first.verdict.template not in ("contractible", UNDECIDED)
+        if settled or self.amplitude != "auto" or activity.shape[1] < MIN_UNITS:
             return first
         second = at(True)
-        if next(iter(second.verdict.support)) == "contractible":  # what most draws of landmarks say
+        if second.verdict.template != "circle":
             return first
         reasons = (*second.verdict.reasons, IN_DIRECTIONS)
         return replace(second, verdict=replace(second.verdict, reasons=reasons))

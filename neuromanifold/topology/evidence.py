@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -25,8 +25,10 @@ from neuromanifold.topology.cloud import CloudSettings, landmark_distances
 from neuromanifold.topology.metrics import REACH
 from neuromanifold.topology.persistence import PRIMES, Diagrams, bar_lengths, rips_diagrams
 from neuromanifold.topology.significance import (
+    NullKind,
     NullSettings,
     draw_rows,
+    larger_null,
     null_longest_bars,
     p_value,
     threshold,
@@ -173,7 +175,8 @@ def gather(
 ) -> Evidence:
     """Bars up to a degree of ``N_DRAWS`` landmark draws of the activity (n, d), and of its shuffles.
 
-    Shuffles end early where the evidence is ``settled`` even if no further one outlasts any bar.
+    Shuffles end early where the evidence is ``settled`` even if no further one outlasts any bar. Directions must
+    outlast the linear null (:mod:`neuromanifold.topology.linear_null`) as well.
     """
     rng = numpy_generator(random_state)
     draws = tuple(
@@ -186,16 +189,23 @@ def gather(
         rest = np.zeros((null.n_shuffles - len(found), 1 + max_degree))
         return Evidence(draws, np.concatenate([found, rest]), alpha, n_landmarks)
 
-    longest = null_longest_bars(
-        activity,
-        groups,
-        cloud,
-        null,
-        max_degree=max_degree,
-        n_landmarks=n_landmarks,
-        settled=lambda found: settled(at_most_favourable(found)),
-        random_state=rng,
-    )
+    def shuffles(kind: NullKind) -> FloatArray:
+        return null_longest_bars(
+            activity,
+            groups,
+            cloud,
+            replace(null, kind=kind),
+            max_degree=max_degree,
+            n_landmarks=n_landmarks,
+            settled=lambda found: settled(at_most_favourable(found)),
+            random_state=rng,
+        )
+
+    longest = shuffles(null.kind)
+    if cloud.directional and len(longest) == null.n_shuffles:
+        further = shuffles("linear")
+        # Fewer of these say that nothing can be found beside them.
+        longest = larger_null(longest, further) if len(further) == len(longest) else further
     return Evidence(draws, longest, alpha, n_landmarks)
 
 

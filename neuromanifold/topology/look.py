@@ -2,6 +2,7 @@
 
 Loops come first. Cavities are far dearer and are left out where there is just one loop, over both fields, or where the
 cloud is a curve. Gaps between landmarks on a surface can be loops of their own until the scale of its cavity is known.
+Directions are looked at for a circle only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from neuromanifold._typing import FloatArray, IntArray
-from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, without_folds
+from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, with_power, without_folds
 from neuromanifold.topology.cloud import CloudSettings, Reduction
 from neuromanifold.topology.cost import Cost
 from neuromanifold.topology.evidence import N_DRAWS, Evidence, gather
@@ -60,7 +61,8 @@ def look(
     dimension = intrinsic_dimension(drawn, aside)
     is_curve = all(found < CURVE for found in dimension.values())
     evidence = _evidence(activity, intervals, cloud, question, is_curve, rng)
-    verdict = decide(evidence, len(activity))
+    n_samples, n_units = activity.shape
+    verdict = with_power(decide(evidence), n_samples, n_units, dimension["local_pca"])
     if verdict.template == "sphere":
         verdict = without_folds(verdict, fold_ratio(drawn, aside))
     return Look(cloud, reduction, dimension, evidence, verdict)
@@ -93,6 +95,7 @@ def _evidence(
         )
 
     loops = up_to(1, question.n_landmarks)
-    if [template.name for template in candidates(loops.common)] == ["circle"] or is_curve:
+    is_circle = [template.name for template in candidates(loops.common)] == ["circle"]
+    if is_circle or is_curve or cloud.directional:
         return loops
     return up_to(2, question.n_landmarks_2)

@@ -22,6 +22,7 @@ from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, IntArray, RandomState
 from neuromanifold.data.intervals import run_starts
 from neuromanifold.topology.cloud import CloudSettings, landmark_distances
+from neuromanifold.topology.linear_null import linear
 from neuromanifold.topology.metrics import REACH
 from neuromanifold.topology.persistence import bar_lengths, rips_diagrams
 
@@ -31,6 +32,7 @@ __all__ = [
     "NullSettings",
     "draw_rows",
     "intervals_of",
+    "larger_null",
     "longest_bars",
     "null_longest_bars",
     "p_value",
@@ -41,7 +43,7 @@ __all__ = [
 
 # Shuffles between two looks at whether more are needed.
 BATCH = 10
-NullKind: TypeAlias = Literal["time-shift", "permutation"]
+NullKind: TypeAlias = Literal["time-shift", "permutation", "linear"]
 Shuffler: TypeAlias = Callable[[FloatArray, IntArray, IntArray, np.random.Generator], FloatArray]
 
 
@@ -72,7 +74,7 @@ def permuted(activity: FloatArray, groups: IntArray, rows: IntArray, rng: np.ran
     return np.stack(columns, axis=1)
 
 
-SHUFFLERS: dict[NullKind, Shuffler] = {"time-shift": time_shifted, "permutation": permuted}
+SHUFFLERS: dict[NullKind, Shuffler] = {"time-shift": time_shifted, "permutation": permuted, "linear": linear}
 
 
 def null_longest_bars(
@@ -110,6 +112,11 @@ def null_longest_bars(
             if settled(found):
                 break
     return found
+
+
+def larger_null(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Of two nulls (n, degrees), of one number of shuffles each, that against which every p-value is the larger one."""
+    return np.maximum(np.sort(one, axis=0), np.sort(other, axis=0))
 
 
 def longest_bars(distance: FloatArray, max_degree: int, reach: float = float("inf")) -> FloatArray:
