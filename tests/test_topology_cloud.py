@@ -11,7 +11,7 @@ from neuromanifold.manifolds import TEMPLATES
 from neuromanifold.topology import Topology, persistence_diagrams
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import is_counts
-from neuromanifold.topology.cloud import CloudSettings, directions, farthest_points, landmark_distances
+from neuromanifold.topology.cloud import CloudSettings, dense_part, directions, farthest_points, landmark_distances
 from neuromanifold.topology.evidence import Evidence
 from neuromanifold.topology.intrinsic_dimension import intrinsic_dimension, local_pca, two_nn
 from neuromanifold.topology.linear_null import linear
@@ -215,6 +215,19 @@ def test_the_named_template_leads_the_alternatives():
     assert next(iter(topology.alternatives_)) == topology.template_ == "circle"
     assert topology.alternatives_["circle"] > 1 > topology.alternatives_["contractible"]
     assert topology.intrinsic_dimension_["local_pca"] < 2
+
+
+# -- splinters -----------------------------------------------------------------------------------------------------
+
+
+def test_splinters_are_left_out_and_pieces_stay():
+    blob = rng().standard_normal((1000, 2))
+    settings = CloudSettings(2, stray_ratio=np.inf)
+    for share, stays in ((0.04, False), (0.1, True)):
+        far = rng(1).standard_normal((round(1000 * share), 2)) * 0.3 + 20
+        kept = dense_part(np.r_[blob, far], settings)
+        assert np.any(kept >= 1000) == stays
+        assert np.sum(kept < 1000) == 1000
 
 
 # -- directions ----------------------------------------------------------------------------------------------------

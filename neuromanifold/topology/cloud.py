@@ -12,9 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
-from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold._typing import BoolArray, FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS, MetricName
 
 __all__ = [
@@ -46,6 +48,8 @@ class CloudSettings:
         A point is stray where that distance is this many times the median of its neighbours'. From 1.4 to 1.7 the
         loops of simulated grid cells and of evenly and unevenly visited tori stood out alike; at 1.2 the cut itself
         made loops, and with no cut noise hid those of the grid cells.
+    least_piece : float
+        A piece that stands apart with a smaller share of the points (an artefact in one trial, say) is a splinter.
     directional : bool
         Look at directions.
     metric : str
@@ -57,6 +61,7 @@ class CloudSettings:
     density_quantile: float = 1.0
     n_neighbors: int = 30
     stray_ratio: float = 1.4
+    least_piece: float = 0.05
     directional: bool = False
     metric: MetricName = "euclidean"
 
@@ -121,7 +126,7 @@ def landmark_rows(
 
 
 def dense_part(points: FloatArray, settings: CloudSettings) -> IntArray:
-    """Indices of the points (n, r) that are not stray, and of these the densest ``density_quantile``."""
+    """Indices of the points (n, r) that are not stray, the densest ``density_quantile`` of them, without splinters."""
     n_neighbors = min(settings.n_neighbors, len(points) - 1)
     if n_neighbors < 1:
         return np.arange(len(points))
@@ -129,9 +134,17 @@ def dense_part(points: FloatArray, settings: CloudSettings) -> IntArray:
     radius = distances[:, -1]
     # Beside its own neighbours, a point in a thinly visited part of a surface is none the sparser; a stray one is.
     kept = np.flatnonzero(radius <= settings.stray_ratio * np.median(radius[neighbors], axis=1))
-    if settings.density_quantile >= 1:
-        return kept
-    return kept[radius[kept] <= np.quantile(radius[kept], settings.density_quantile)]
+    if settings.density_quantile < 1:
+        kept = kept[radius[kept] <= np.quantile(radius[kept], settings.density_quantile)]
+    return kept[_without_splinters(neighbors, kept, settings.least_piece)]
+
+
+def _without_splinters(neighbors: IntArray, kept: IntArray, least_piece: float) -> BoolArray:
+    """Which of the kept points belong to a piece of their neighbourhood graph with a fair share of them."""
+    n, k = neighbors.shape
+    edges = csr_array((np.ones(n * k, bool), neighbors.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    piece = connected_components(edges[kept][:, kept], directed=False)[1]
+    return (np.bincount(piece) >= least_piece * len(kept))[piece]
 
 
 def farthest_points(points: FloatArray, n_landmarks: int, rng: np.random.Generator) -> IntArray:
