@@ -6,6 +6,7 @@ All are :class:`ValueError` or :class:`OSError`, so callers who do not know the 
 from __future__ import annotations
 
 __all__ = [
+    "DownloadError",
     "FileFormatError",
     "InputError",
     "NotEnoughDataError",
@@ -32,3 +33,7 @@ class NotSmoothError(InputError):
 
 class FileFormatError(OSError):
     """A file that cannot be read: missing, truncated, of another format, or unsafe to open."""
+
+
+class DownloadError(OSError):
+    """A public recording that cannot be had: no network, gone from its archive, or not what was published."""

@@ -69,7 +69,7 @@ def test_the_truth_of_a_bundled_recording_is_known(name):
 
 
 def test_unknown_names_are_answered_with_the_known():
-    with pytest.raises(InputError, match="'grid'; there are grid_module, head_direction, place_cells"):
+    with pytest.raises(InputError, match="'grid'; there are grid_module, head_direction, place_cells, pey"):
         nm.datasets.load("grid")
     with pytest.raises(InputError, match="there are"):
         nm.datasets.card("../README")

@@ -1,0 +1,94 @@
+"""The layout of the grid-cell recordings of Gardner et al. (2022): one npz a rat and day.
+
+``spikes_mod1``, ``spikes_mod2`` ... hold a pickled dict each, cell number -> spike times (s); ``t`` the times of the
+tracking (s), ``x``, ``y`` and others of its length the position (m). Pickles can run code, so these are not loaded as
+pickles are: the unpickler here knows how to rebuild arrays of numbers, dicts and numbers, and refuses everything else
+by name before it is called ("Restricting globals", Python's documentation of pickle).
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from neuromanifold.data.readers.entries import Entry, Malformed, ragged_entry, readable
+from neuromanifold.data.readers.npz import read_npz
+
+__all__ = ["read_gardner"]
+
+_METRES = ("x", "y", "z")
+_NUMBERS_ONLY = {
+    (module, name)
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+    for name in ("_reconstruct", "scalar")
+} | {("numpy", "ndarray"), ("numpy", "dtype")}
+
+
+def read_gardner(path: Path) -> list[Entry]:
+    """Entries of such a file: spike trains of each module, and the tracking with its clock.
+
+    Raises
+    ------
+    FileFormatError
+        If it is damaged, or holds anything but numbers.
+    """
+    entries = {entry.name: entry for entry in read_npz(path)}
+    modules = [_module(path, name) for name, entry in entries.items() if entry.dtype == "V" and "spikes" in name]
+    clock = entries.get("t")
+    if clock is None or not modules:
+        raise_layout(path, list(entries))
+    assert clock is not None
+    tracked = [e for name, e in entries.items() if name != "t" and e.dtype != "V" and e.shape == clock.shape]
+    return [*modules, *(_tracked(entry, clock) for entry in tracked)]
+
+
+def raise_layout(path: Path, names: list[str]) -> None:
+    """Say what is missing of the layout."""
+    with readable(path, "npz"):
+        raise Malformed(f"it has {', '.join(names)}; spikes_mod1 (a dict) and t are expected")
+
+
+def _tracked(entry: Entry, clock: Entry) -> Entry:
+    attrs = {"units": "m", "kind": "linear"} if entry.name in _METRES else {}
+    times = partial(_seconds, clock)
+    return Entry(entry.name, entry.shape, entry.dtype, entry.read, attrs=attrs, role="task variable", clock=times)
+
+
+def _seconds(clock: Entry) -> npt.NDArray[np.float64]:
+    return np.asarray(clock.read(), dtype=np.float64)
+
+
+def _module(path: Path, name: str) -> Entry:
+    with readable(path, "npz"), zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
+        spikes = _numbers(stream)
+    if not isinstance(spikes, Mapping):
+        with readable(path, "npz"):
+            raise Malformed(f"{name!r} holds a {type(spikes).__name__}, not a dict of spike times")
+    cells = sorted(spikes)
+    trains = [np.asarray(spikes[cell], dtype=np.float64) for cell in cells]
+    return ragged_entry(name, trains, {"units": [str(cell) for cell in cells]})
+
+
+class _NumbersOnly(pickle.Unpickler):
+    """An unpickler that rebuilds arrays of numbers and refuses every other global."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _NUMBERS_ONLY:
+            raise Malformed(f"it holds {module}.{name}, which is not a number: refused")
+        return super().find_class(module, name)
+
+
+def _numbers(stream: IO[bytes]) -> Any:
+    """The one object in an array of no dimension."""
+    version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    header(stream)  # type: ignore[arg-type]
+    array = _NumbersOnly(stream).load()
+    return array.item() if isinstance(array, np.ndarray) and array.shape == () else array
