@@ -29,6 +29,8 @@ _PUBLIC: dict[str, str | None] = {
     "align_variable": "neuromanifold.data.alignment",
     "select_units": "neuromanifold.data.units",
     "prepare": "neuromanifold.data.prepare",
+    "join_sessions": "neuromanifold.data.joined",
+    "condition_averages": "neuromanifold.data.condition_averages",
     "track_loop": "neuromanifold.data.track",
     "Topology": "neuromanifold.topology",
     "TopologicalVAE": "neuromanifold.models",

@@ -15,7 +15,7 @@ from neuromanifold.data.prepare import preparation
 from neuromanifold.data.recording import task_variables
 from neuromanifold.export import table, write_nwb, write_tables
 from neuromanifold.models import TopologicalVAE
-from neuromanifold.report import ReportContent, compose, write
+from neuromanifold.report import ReportContent, compose, methods, references, write
 from neuromanifold.storage import write_netcdf, write_zarr
 from neuromanifold.topology import Topology
 
@@ -59,11 +59,13 @@ class Analysis:
 
     def content(self, title: str = "Recording") -> ReportContent:
         """What the report says and shows."""
+        text = methods(self.settings, self._facts())
         return compose(
             self,
             title=title,
             variable=self.variable,
-            methods=self._methods(),
+            methods=text,
+            references=references(text),
             settings=self.settings | {"preparation": preparation(self.prepared)},
             version=__version__,
             seed=str(self.settings.get("random_state")),
@@ -129,17 +131,23 @@ class Analysis:
         root = xr.Dataset(attrs={"version": __version__} | settings | verdict)
         return {"/": root} | {name: part for name, part in found.items() if part is not None}
 
-    def _methods(self) -> str:
-        s = self.settings
-        text = (
-            f"Activity was prepared as listed under settings (model: Gaussian of {s['smoothing']} s; topology: "
-            f"{s['topology_smoothing']} s). Bars of the Vietoris-Rips filtration over Z2 and Z3 were compared with "
-            f"{self.topology.n_shuffles} shuffles of each unit ({self.topology.null_}) at alpha = "
-            f"{self.topology.alpha:g}."
-        )
+    def _facts(self) -> dict[str, Any]:
+        """What the methods say beside the settings."""
+        steps = preparation(self.prepared)
+        facts: dict[str, Any] = {
+            "version": __version__,
+            "n_units": self.prepared.sizes["unit"],
+            "n_samples": self.prepared.sizes["time"],
+            "sampling_period": float(self.prepared.attrs["sampling_period"]),
+            "steps": steps,
+            "null": self.topology.null_,
+            "n_shuffles": self.topology.n_shuffles,
+            "alpha": self.topology.alpha,
+            "n_landmarks": self.topology.n_landmarks,
+        }
         if self.model is not None:
-            text += (
-                f" A topological variational autoencoder with latent space {self.model.template_.name!r} was fitted "
-                f"(gauge: {self.model.gauge_}); mean curvature is the norm of the average-convention vector."
-            )
-        return text
+            facts |= {"template": self.model.template_.name, "gauge": self.model.gauge_}
+            facts |= {"n_harmonics": len(self.model.decoder_.harmonics)}
+        if self.profile is not None:
+            facts |= {"level": self.profile.attrs.get("level")}
+        return facts

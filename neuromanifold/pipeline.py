@@ -27,18 +27,21 @@ from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import curvature_profile
 from neuromanifold.statistics import (
+    angular_error,
     best_rotation,
     compare_conditions,
     compare_templates,
     curvature_against,
     held_out_points,
     main_numbers,
+    median_interval,
     overview,
     sample_points,
     scalars,
     summary,
 )
 from neuromanifold.statistics import sensitivity as preparation_sensitivity
+from neuromanifold.statistics.alignment import LEVEL
 from neuromanifold.statistics.stamp import stamped
 from neuromanifold.topology import Topology
 
@@ -91,9 +94,8 @@ def analyze(
     condition : str, optional
         Categorical task variable of two values between which curvature is compared.
     offsets : str, optional
-        "interval", or any other coordinate or variable along time: the variable has a zero of its own in each of its
-        values (the heading of a fly against its compass, trial by trial), which is estimated. What follows uses the
-        variable less its offset, which stands beside it as ``NAME_less_offset``.
+        "interval", or any other coordinate or variable along time: in each of its values the variable has a zero of its
+        own (a fly's heading against its compass), which is estimated; ``NAME_less_offset`` is what follows uses.
     sensitivity : bool
         Fit again under other preparations and on subsets of the units (about a minute); needs a ``variable`` that gives
         the coordinates.
@@ -103,12 +105,11 @@ def analyze(
     checked = check(recording)
     names = [variable] if isinstance(variable, str) else list(variable or [])
     require_variables(checked, names if condition is None else [*names, condition])
-    if sensitivity and not names:
-        raise InputError("sensitivity compares profiles along a variable: give the one that is the coordinate")
+    for setting, asked in {"sensitivity": sensitivity, "offsets": offsets is not None}.items():
+        if asked and not names:
+            raise InputError(f"{setting} is about a variable: give the variable that is the coordinate")
     if offsets is not None:
         require_along_time(checked, offsets)
-        if not names:
-            raise InputError("offsets are those of a variable: give the variable that is the coordinate")
     # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
     seeds = spawn_seeds(random_state, 7)
     smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
@@ -163,13 +164,7 @@ def find_template(
     """The first half of :func:`analyze` alone: prepare and decide the template; the same verdict for the same seed."""
     checked = check(recording)
     seconds = _resolved(smoothing, checked, TOPOLOGY_SMOOTHING)
-    topology = Topology(
-        alpha=alpha,
-        n_shuffles=n_shuffles,
-        n_jobs=n_jobs,
-        verbose=verbose,
-        random_state=random_state,
-    )
+    topology = Topology(alpha, n_shuffles, n_jobs=n_jobs, verbose=verbose, random_state=random_state)
     return topology.fit(prepare(checked, smoothing=seconds))
 
 
@@ -222,7 +217,7 @@ def _fit(
     for part in (analysis.profile, analysis.statistics, *analysis.details.values()):
         _name_units(part, prepared["activity"].attrs["units"])
     if names:
-        _compare(analysis, arrays, labels, angles)
+        _compare(analysis, arrays, labels, angles, seeds[2])
     return names
 
 
@@ -256,7 +251,7 @@ def _labels(prepared: xr.Dataset, arrays: Arrays, names: list[str], template: Ma
     return arrays.y.reshape(len(arrays.X), template.dim)
 
 
-def _compare(analysis: Analysis, arrays: Arrays, labels: FloatArray | None, angles: FloatArray) -> None:
+def _compare(analysis: Analysis, arrays: Arrays, labels: FloatArray | None, angles: FloatArray, seed: int) -> None:
     """Decoding error, and curvature along the first variable."""
     assert analysis.model is not None
     assert analysis.profile is not None
@@ -267,13 +262,16 @@ def _compare(analysis: Analysis, arrays: Arrays, labels: FloatArray | None, angl
     circular = analysis.prepared[name].attrs["kind"] == "circular"
     if circular and template.dim == 1:
         if labels is not None:
-            decoded = held_out_points(template, arrays.X, labels, arrays.groups)
-            error = best_rotation(template.angles(torch.as_tensor(decoded)).numpy()[:, 0], values)[1]
+            decoded = template.angles(torch.as_tensor(held_out_points(template, arrays.X, labels, arrays.groups)))
+            aligned, error = best_rotation(decoded.numpy()[:, 0], values)
             meaning = "median over held-out blocks of time"
         else:
-            error = best_rotation(angles[:, 0], values)[1]
+            aligned, error = best_rotation(angles[:, 0], values)
             meaning = "median, after the best rotation or reflection"
-        rows = {"decoding_error": (np.rad2deg(error), "degree", f"decoding error of {name}", meaning)}
+        low, high = median_interval(angular_error(aligned, values), arrays.groups, LEVEL, seed)
+        about = ("degree", f"decoding error of {name}", f"{meaning}; {100 * LEVEL:g} % interval over blocks of time")
+        found = {"decoding_error": error, "decoding_error_lower": low, "decoding_error_upper": high}
+        rows = {key: (float(np.rad2deg(value)), *about) for key, value in found.items()}
         analysis.statistics = scalars(rows).merge(analysis.statistics)
     places = sample_points(analysis.model, arrays.X, labels)
     against = curvature_against(analysis.profile, places, template, values, 2 * np.pi if circular else None)

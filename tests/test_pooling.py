@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -152,3 +154,26 @@ def test_without_draws_sessions_alone_make_the_band():
     sessions = study(rng, list("abcd"), ["x"] * 4, n_draws=0)
     found = pooled_profile(sessions, n_bootstrap=50, random_state=0)
     assert np.isfinite(found["mean_curvature_norm_upper"]).all()
+
+
+def anonymous_megabytes() -> float:
+    """Memory of this process that is not a file's."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("the system does not tell what memory a process has")
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("RssAnon"))
+    return float(line.split()[1]) / 1024
+
+
+def test_memory_does_not_grow_with_the_draws_of_the_sessions():
+    rng = np.random.default_rng(8)
+    one = profile(np.ones(360), rng, n_draws=40)
+    before = anonymous_megabytes()
+    sessions = collect(((f"s{i}", f"a{i % 50}", "x", one) for i in range(400)), 400)
+    draws = sum(values.nbytes for values in sessions.deviations.values()) / 2**20
+    pooled = pooled_profile(sessions, n_bootstrap=200, random_state=0)
+    grown = anonymous_megabytes() - before
+    print(f"400 sessions with {draws:.0f} MB of draws: {grown:.0f} MB more")
+    assert draws > 80
+    assert grown < 0.4 * draws
+    assert np.isfinite(pooled["mean_curvature_norm_upper"]).all()

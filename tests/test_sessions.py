@@ -17,6 +17,7 @@ from neuromanifold.sessions import find_sources, joined, sources
 from neuromanifold.sessions import run as run_module
 from neuromanifold.sessions.cost import Cost
 from neuromanifold.sessions.study import Study
+from neuromanifold.statistics import median_interval
 
 FAST = {"n_shuffles": 19, "n_bootstrap": 6, "template": "circle", "n_pooled_bootstrap": 40, "random_state": 0}
 NASTY = "<script>alert(1)</script>"
@@ -280,3 +281,23 @@ def test_a_folder_for_a_hostile_name_stays_where_it_belongs(study, folder):
         assert Path(source.folder).name == source.folder
         assert source.folder not in ("", ".", "..")
         assert len(source.folder) < 100
+
+
+# -- an interval of the median ------------------------------------------------------------------------------
+
+
+def test_the_interval_of_a_median_holds_it_and_is_wider_where_blocks_differ():
+    rng = np.random.default_rng(0)
+    groups = np.zeros(2000, int)
+    inside, widths = [], {0.0: [], 1.0: []}
+    for seed in range(60):
+        for shared in widths:
+            errors = np.abs(rng.normal(size=2000) + shared * np.repeat(rng.normal(size=50), 40))
+            low, high = median_interval(errors, groups, 0.9, seed)
+            widths[shared].append(high - low)
+            if shared == 0.0:
+                inside.append(low <= 0.6745 <= high)
+    assert 0.8 < np.mean(inside) <= 1.0
+    assert np.median(widths[1.0]) > 2 * np.median(widths[0.0])
+    errors[::3] = np.nan
+    assert np.isfinite(median_interval(errors, groups, 0.9, 0)).all()

@@ -8,6 +8,7 @@ from neuromanifold.report.compose import compose, headline, numbers
 from neuromanifold.report.content import Number, Picture, ReportContent
 from neuromanifold.report.document import render, write
 from neuromanifold.report.findings import finding_figures
+from neuromanifold.report.methods import methods, references
 from neuromanifold.report.pictures import AnalysisLike, pictures
 from neuromanifold.report.sessions import compose_sessions
 
@@ -21,8 +22,10 @@ __all__ = [
     "figures",
     "finding_figures",
     "headline",
+    "methods",
     "numbers",
     "pictures",
+    "references",
     "render",
     "side_by_side",
     "views",

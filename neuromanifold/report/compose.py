@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from neuromanifold.report.content import Number, ReportContent
+from neuromanifold.report.document import format_number
 from neuromanifold.report.pictures import AnalysisLike, pictures
 from neuromanifold.report.sentences import sentences
 from neuromanifold.report.tables import tables
@@ -32,6 +33,7 @@ def compose(
     variable: str | None = None,
     caveats: Sequence[str] = (),
     methods: str = "",
+    references: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
     version: str = "",
     seed: str = "",
@@ -48,7 +50,7 @@ def compose(
         Task variable of the recording to show the latent angle and the tuning against.
     caveats : sequence of str
         Added before those that follow from the analysis itself.
-    methods, settings, version, seed
+    methods, references, settings, version, seed
         As in :class:`~neuromanifold.report.content.ReportContent`.
     """
     template = str(analysis.topology.template_)
@@ -57,15 +59,34 @@ def compose(
         verdict=headline(template),
         decided=template != "undecided",
         reasons=tuple(analysis.topology.reasons_),
-        findings=tuple(sentences(analysis.details)),
+        findings=(*_decoded(analysis.statistics), *sentences(analysis.details)),
         numbers=tuple(numbers(analysis.statistics)) if analysis.statistics is not None else (),
         figures=pictures(analysis, variable),
         caveats=(*caveats, *_caveats(analysis, template)),
         tables=tuple(tables(analysis.details)),
         methods=methods,
+        references=tuple(references),
         settings=settings or {},
         version=version,
         seed=seed,
+    )
+
+
+def _decoded(statistics: xr.Dataset | None) -> Iterator[str]:
+    """What the latent says of the task, where it was measured."""
+    if statistics is None or "decoding_error" not in statistics:
+        return
+    error = statistics["decoding_error"]
+    name = str(error.attrs.get("long_name", "")).removeprefix("decoding error of ")
+    bounds = [statistics.get(f"decoding_error_{end}") for end in ("lower", "upper")]
+    interval = (
+        f" [{', '.join(format_number(bound) for bound in bounds if bound is not None)}]"
+        if all(bound is not None for bound in bounds)
+        else ""
+    )
+    yield (
+        f"The activity tells {name} with an error of {format_number(error)}{interval} {error.attrs.get('units', '')} "
+        f"({error.attrs.get('description', '')})."
     )
 
 

@@ -38,12 +38,16 @@ class Number:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, its name (as of a file), its caption and the words that stand for it where it cannot be seen."""
+    """A figure, its name (as of a file), its caption and the words that stand for it where it cannot be seen.
+
+    ``scene`` (:func:`neuromanifold.report.scene.scene`) is the same to be turned by hand, where the page runs scripts.
+    """
 
     name: str
     figure: Figure
     caption: str
     alt: str
+    scene: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,13 @@ class ReportContent:
     findings : sequence of str
         What the statistics say, a sentence each.
     numbers, figures, caveats
-        In the order in which they are shown.
+        In the order in which they are shown; figures after the third are folded away.
     tables : sequence of Table
         Folded away on the page.
     methods : str
         A paragraph; blank lines separate paragraphs.
+    references : sequence of str
+        What the methods cite.
     settings : mapping
         Settings and provenance, nested as they come; folded away on the page.
     version, seed : str
@@ -93,6 +99,7 @@ class ReportContent:
     caveats: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     methods: str = ""
+    references: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     seed: str = ""

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from neuromanifold.report import figures
 from neuromanifold.report.content import Picture
 from neuromanifold.report.document import format_number
+from neuromanifold.report.scene import scene
 from neuromanifold.report.style import math_angle
 from neuromanifold.report.views import latent_view, manifold_view, tuning_view
 
@@ -61,11 +62,11 @@ def pictures(analysis: AnalysisLike, variable: str | None = None) -> tuple[Pictu
         latent angle.
     """
     parts: list[Callable[[AnalysisLike, str | None], Iterator[Picture]]] = [
-        _curvature,
+        _manifold,
         _against,
         _conditions,
         _latent,
-        _manifold,
+        _curvature,
         _barcodes,
         _tuning,
     ]
@@ -186,6 +187,7 @@ def _manifold(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]
         f"The fitted manifold in its three main components ({units}; in brackets the share of its variance), "
         f"coloured by mean curvature, over {view.sizes['sample']} samples. All axes have the same scale.",
         f"A {kind} in three dimensions, coloured by curvature, among grey data points.",
+        scene(view),
     )
 
 

@@ -1,8 +1,8 @@
 """The look of the figures: one size, one set of colours, axes that know what an angle is.
 
-Colours: viridis for curvature and grey to black for density, even in lightness; orange to purple, white at
-zero, for signed curvature; blue and vermilion of Okabe & Ito (2008) for two kinds. All are told apart by
-colour-blind readers. Nothing here touches pyplot, or matplotlib's settings outside a drawing.
+Colours: viridis for curvature and grey to black for density, even in lightness; twilight for angles, whose ends meet;
+orange to purple, white at zero, for signed curvature; blue and vermilion of Okabe & Ito (2008) for two kinds. All are
+told apart by colour-blind readers. Nothing here touches pyplot, or matplotlib's settings outside a drawing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "ACCENT",
     "BAND",
     "CURVATURE_MAP",
+    "CYCLIC_MAP",
     "DENSITY_MAP",
     "DPI",
     "FAINT",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 CURVATURE_MAP = "viridis"
+CYCLIC_MAP = "twilight"
 SIGNED_MAP = "PuOr_r"
 DENSITY_MAP = "Greys"
 ACCENT = "#0072B2"

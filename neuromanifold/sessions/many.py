@@ -63,7 +63,7 @@ def analyze_many(
         Keywords of :func:`neuromanifold.load` for files.
     join : bool
         The sessions of an animal (in a group) have registered units: they are one recording of the units they share
-        (:func:`neuromanifold.data.joined.join_sessions`) with one fit. Add ``offsets="session"`` where the variable's
+        (:func:`neuromanifold.join_sessions`) with one fit. Add ``offsets="session"`` where the variable's
         zero differs between sessions.
     align_to : str, optional
         Circular task variable to which latents that were fitted without labels are brought by the template's

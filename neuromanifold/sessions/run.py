@@ -113,7 +113,7 @@ def _analysed(
         "n_samples": analysis.prepared.sizes["time"],
         "n_units": analysis.prepared.sizes["unit"],
         "seconds": round(time.monotonic() - started, 2),
-        **numbers_of(parts),
+        **numbers_of(parts.get("statistics", xr.Dataset())),
     }
     return {key: value for key, value in facts.items() if not _unknown(value)}, parts
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from neuromanifold.bands import band
 from neuromanifold.storage import read_netcdf
 
 __all__ = ["RESULT", "Session"]
 
 RESULT = "result.nc"
-SCALARS = ("decoding_error", "held_out_variance")
+SCALARS = ("decoding_error", "decoding_error_lower", "decoding_error_upper", "held_out_variance")
 MEANS = ("mean_curvature_norm", "dimensionless_mean_curvature")
 
 
@@ -72,27 +71,6 @@ def numbers_of_a_row() -> list[str]:
     return [*SCALARS, *(f"{name}{end}" for name in MEANS for end in ("", "_lower", "_upper"))]
 
 
-def numbers_of(parts: Mapping[str, xr.Dataset]) -> dict[str, float]:
-    """Those numbers of a session's results that are there."""
-    statistics = parts.get("statistics", xr.Dataset())
-    found = {name: float(statistics[name]) for name in SCALARS if name in statistics}
-    profile = parts.get("profile")
-    return found if profile is None else found | _means(profile)
-
-
-def _means(profile: xr.Dataset) -> dict[str, float]:
-    """|H| averaged over the manifold, with the interval of its draws about their mean."""
-    found: dict[str, float] = {}
-    area = np.nan_to_num(profile["area"].to_numpy())
-    for name in MEANS:
-        values = profile[name].to_numpy()
-        known = np.isfinite(values)
-        weights = area[known] / area[known].sum()
-        found[name] = float(weights @ values[known])
-        if f"{name}_draws" in profile:
-            draws = profile[f"{name}_draws"].transpose("draw", "point").to_numpy()[:, known] @ weights
-            estimate = np.array([found[name]])
-            centred = found[name] + draws[:, None] - draws.mean()
-            ends = band(estimate, centred, int(profile.attrs["n_resampled"]), float(profile.attrs["level"]))
-            found |= {f"{name}{end}": float(ends[end][0][0]) for end in ("_lower", "_upper")}
-    return found
+def numbers_of(statistics: xr.Dataset) -> dict[str, float]:
+    """Those numbers that an analysis has."""
+    return {name: float(statistics[name]) for name in numbers_of_a_row() if name in statistics}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuromanifold.statistics.alignment import angular_error, best_rotation, held_out_points
+from neuromanifold.statistics.alignment import angular_error, best_rotation, held_out_points, median_interval
 from neuromanifold.statistics.along import curvature_against, sample_points
 from neuromanifold.statistics.conditions import compare_conditions
 from neuromanifold.statistics.controls import curvature_controls
@@ -38,6 +38,7 @@ __all__ = [
     "held_out_points",
     "held_out_variance",
     "main_numbers",
+    "median_interval",
     "moved",
     "overview",
     "pooled_profile",

@@ -14,9 +14,11 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import FitSettings
 from neuromanifold.models.generative import fit_generative
 
-__all__ = ["angular_error", "best_rotation", "held_out_points"]
+__all__ = ["angular_error", "best_rotation", "held_out_points", "median_interval"]
 
 N_FOLDS = 5
+N_MEDIANS = 400
+LEVEL = 0.9  # of the interval of a decoding error, that of the bands
 
 
 def angular_error(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -59,6 +61,20 @@ def held_out_points(template: Manifold, activity: FloatArray, labels: FloatArray
         fit = fit_generative(template, x[~test], u[~test], g[~test], FitSettings(beta=1.0, n_init=1), seed=0)
         points[test] = fit.posterior(1.0, x).mean_points(x[test])
     return points.numpy()
+
+
+def median_interval(errors: FloatArray, groups: IntArray, level: float, seed: int) -> tuple[float, float]:
+    """Percentiles of the median of errors (n,), NaN left out, over blocks of time drawn with replacement."""
+    blocks = time_blocks(len(errors), groups)
+    known = np.flatnonzero(np.isfinite(errors))
+    members = np.split(known, np.flatnonzero(np.diff(blocks[known])) + 1)
+    rng = np.random.default_rng(seed)
+    medians = [
+        np.median(errors[np.concatenate([members[block] for block in rng.integers(len(members), size=len(members))])])
+        for _ in range(N_MEDIANS)
+    ]
+    low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _best_offset(angle: FloatArray, target: FloatArray, offsets: FloatArray) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neuromanifold.bands import band
 from neuromanifold.models import TopologicalVAE
 
 __all__ = ["scalars", "summary"]
@@ -23,8 +24,8 @@ def summary(model: TopologicalVAE, profile: xr.Dataset) -> xr.Dataset:
             length,
             "in activity space",
         ),
-        "mean_curvature_norm": _mean(profile, "mean_curvature_norm"),
-        "dimensionless_mean_curvature": _mean(profile, "dimensionless_mean_curvature"),
+        **mean_with_interval(profile, "mean_curvature_norm"),
+        **mean_with_interval(profile, "dimensionless_mean_curvature"),
         "curvature_range": (ratio, "", "largest over smallest |H|", "1 on a round circle or sphere"),
         "log_likelihood": (
             model.log_likelihood_,
@@ -36,12 +37,24 @@ def summary(model: TopologicalVAE, profile: xr.Dataset) -> xr.Dataset:
     return scalars(rows)
 
 
-def _mean(profile: xr.Dataset, name: str) -> tuple[float, str, str, str]:
-    """Mean of a quantity over the manifold's area, where it is known."""
-    area, values, attrs = profile["area"].to_numpy(), profile[name].to_numpy(), profile[name].attrs
-    there = np.isfinite(area * values)
-    mean = float((area * values)[there].sum() / area[there].sum())
-    return mean, attrs["units"], f"{attrs['long_name']}, mean over the manifold", attrs["convention"]
+def mean_with_interval(profile: xr.Dataset, name: str) -> dict[str, tuple[float, str, str, str]]:
+    """Mean of a quantity over the manifold's area, where it is known, and the ends of its interval: of the draws' means
+    about their own.
+    """
+    values, attrs = profile[name].to_numpy(), profile[name].attrs
+    area = np.nan_to_num(profile["area"].to_numpy())
+    known = np.isfinite(values) & (area > 0)
+    weights = area[known] / area[known].sum()
+    mean, title = float(weights @ values[known]), f"{attrs['long_name']}, mean over the manifold"
+    found = {name: (mean, attrs["units"], title, attrs["convention"])}
+    if f"{name}_draws" in profile:
+        draws = profile[f"{name}_draws"].transpose("draw", "point").to_numpy()[:, known] @ weights
+        n_units, level = int(profile.attrs["n_resampled"]), float(profile.attrs["level"])
+        ends = band(np.array([mean]), mean + draws[:, None] - draws.mean(), n_units, level, not_negative=True)
+        for end in ("lower", "upper"):
+            bound, meaning = ends[f"_{end}"]
+            found[f"{name}_{end}"] = (bound.item(), attrs["units"], f"{title}, {meaning}", attrs["convention"])
+    return found
 
 
 def scalars(rows: dict[str, tuple[float, str, str, str]]) -> xr.Dataset:

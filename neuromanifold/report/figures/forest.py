@@ -11,7 +11,7 @@ from neuromanifold.report.style import ACCENT, FAINT, HEIGHT, HIGHLIGHT, drawn, 
 __all__ = ["forest"]
 
 NORM = "dimensionless_mean_curvature"
-MOST_NAMES = 40
+MOST_NAMES = 30
 GAP = 0.8
 INCHES = 0.16
 
