@@ -15,11 +15,13 @@ import warnings
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import report_fakes as fakes
 import xarray as xr
+from test_nwb import write_epochs, write_units
 from typer.testing import CliRunner, Result
 
 import neuromanifold as nm
@@ -239,7 +241,7 @@ def _bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     (folder / "notes.docx").write_text("x")
     return {
         "missing": (folder / "missing.npz", "no such file"),
-        "a folder": (folder, "suffix|not a file"),
+        "a folder": (folder, "suffix|not a file|folder of recordings"),
         "empty": (folder / "empty.npz", "empty"),
         "another format": (folder / "text.npz", "another format"),
         "truncated": (folder / "cut.npz", "truncated"),
@@ -542,3 +544,18 @@ def test_demo_finishes_in_time(tmp_path):
     content = json.loads(found.stdout)
     assert content["template"] == "circle"
     assert time.monotonic() - started < 90
+
+
+def test_epochs_and_units_of_a_session_are_chosen_by_name(tmp_path):
+    """What a NWB file holds of areas and epochs is reached from the command line."""
+    rng = np.random.default_rng(0)
+    with h5py.File(tmp_path / "s.nwb", "w") as file:
+        file.attrs["nwb_version"] = "2.0.0"
+        write_units(file, [np.sort(rng.uniform(0, 60, 300)) for _ in range(5)], ["adn", "adn", "pos", "adn", "pos"])
+        write_epochs(file)
+    arguments = ["topology", str(tmp_path / "s.nwb"), "--bin-size", "0.05", "--shuffles", "19", "--json"]
+    found = run(*arguments, "--interval", "epochs.wake", "--units", "location=adn")
+    assert "3 units, 800 samples of 50 ms (40 s)" in found.stderr
+    assert run(*arguments, "--units", "location=ca1").exit_code == 2
+    assert "there are adn, pos" in run(*arguments, "--units", "location=ca1").stderr
+    assert "is not LABEL=VALUE" in run(*arguments, "--units", "adn").stderr

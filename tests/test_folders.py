@@ -14,7 +14,7 @@ import xarray as xr
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.data.intervals import interval_slices
-from neuromanifold.data.readers import inspect, load
+from neuromanifold.data.readers import inspect, load, recordings_in
 from neuromanifold.data.recording import to_arrays
 
 pytestmark = pytest.mark.filterwarnings("ignore::neuromanifold.data.inference.InferenceWarning")
@@ -122,7 +122,7 @@ def test_broken_suite2p_folders_are_refused(change, message, tmp_path, monkeypat
 
 
 def write_phy(folder: Path, params: str = "dat_path = 'x.dat'\nsample_rate = 30000.  # Hz\n") -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     ids = np.repeat([3, 11, 2, 20], [len(train) for train in TRAINS])
     times = np.concatenate(TRAINS)
     order = np.argsort(times, kind="stable")
@@ -175,9 +175,19 @@ def test_broken_phy_folders_are_refused(tmp_path):
 def test_a_folder_that_is_none_of_these_says_what_is_in_it(tmp_path):
     with pytest.raises(FileFormatError, match=r"not a folder of Suite2p .* nor of Kilosort .* nor a zarr store"):
         load(tmp_path)
-    np.save(tmp_path / "a.npy", TRACES)
-    with pytest.raises(FileFormatError, match=r"several files: load one of a\.npy"):
+    np.save(tmp_path / "a.npy", TRACES.T)
+    assert load(tmp_path, sampling_period=0.1)["activity"].shape == (400, 5), "one recording is no choice"
+    np.save(tmp_path / "b.npy", TRACES)
+    with pytest.raises(FileFormatError, match=r"recordings: load one of a\.npy, b\.npy"):
         load(tmp_path)
+
+
+def test_recordings_below_a_folder_are_files_and_whole_folders(tmp_path):
+    write_phy(tmp_path / "m1" / "ks")
+    write_plane(tmp_path / "m2" / "suite2p" / "plane0")
+    np.save(tmp_path / "m1" / "a.npy", TRACES)
+    found = [str(path.relative_to(tmp_path)) for path in recordings_in(tmp_path)]
+    assert found == ["m1/a.npy", "m1/ks", "m2"]
 
 
 def test_a_single_array_is_activity(tmp_path):

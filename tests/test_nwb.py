@@ -296,7 +296,7 @@ def test_what_pynwb_writes_is_read(tmp_path):
     assert rec["quality"].to_numpy().tolist() == ["good"] * 5
     assert rec["ry"].attrs["units"] == "rad"
     np.testing.assert_allclose(rec["xy_1"], -2 * rec["time"])
-    assert nm.load(path, bin_size=0.25, interval="epochs.wake, box").sizes["time"] == 160
+    assert nm.load(path, bin_size=0.25, interval="epochs.box").sizes["time"] == 160
 
 
 def test_counts_are_those_of_pynapple(tmp_path):

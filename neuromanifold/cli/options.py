@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -21,14 +22,19 @@ __all__ = [
     "Fresh",
     "Hardware",
     "Images",
+    "Interval",
     "Jobs",
     "Quiet",
     "Repeats",
     "Required",
     "Result",
+    "SamplingPeriod",
     "Seed",
     "Shuffles",
     "Smoothing",
+    "TimeScale",
+    "Units",
+    "conditions",
     "seconds",
 ]
 
@@ -59,13 +65,37 @@ def _workers(count: int | None) -> int | None:
     return count
 
 
+def _conditions(texts: list[str] | None) -> list[str] | None:
+    for text in texts or []:
+        if "=" not in text.strip("="):
+            raise typer.BadParameter(f"{plain(text)!r} is not LABEL=VALUE, such as location=adn")
+    return texts
+
+
 _WIDTH = typer.Option(metavar="SECONDS", callback=_seconds, help='Gaussian: a number, "auto" or "none".')
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A .nc, .npz, .mat, .h5, .csv or .tsv file.")]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="A .nc, .nwb, .zarr, .npz, .npy, .mat, .h5, .csv or .tsv file, or a folder of Suite2p, Kilosort or Phy.",
+    ),
+]
 Result = Annotated[Path, typer.Argument(metavar="RESULT", help="A result.nc of analyze, made with --variable.")]
 Folder = Annotated[Path, typer.Option(metavar="DIR", help="Folder for the report and the numbers.")]
 Activity = Annotated[str | None, typer.Option(metavar="NAME", help="Which array is the activity (see info).")]
 BinSize = Annotated[float | None, typer.Option(metavar="SECONDS", help="Width of a bin; spike times need one.")]
+Interval = Annotated[str | None, typer.Option(metavar="NAME", help="Epochs or trials to keep, by name (see info).")]
+Units = Annotated[
+    list[str] | None,
+    typer.Option("--units", metavar="LABEL=VALUE", callback=_conditions, help="Units to keep; may be repeated."),
+]
+SamplingPeriod = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Between samples, where the file does not say.")
+]
+TimeScale = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="In one unit of the file's times, where it does not say.")
+]
 Smoothing = Annotated[str, _WIDTH]
 Shuffles = Annotated[int, typer.Option(min=1, help="Shuffled controls; p is at least 1 / (1 + shuffles).")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]
@@ -85,6 +115,18 @@ Images = Annotated[
 Required = Annotated[
     bool, typer.Option("--require-template", help=f"Exit with {UNDECIDED} where the template is undecided.")
 ]
+
+
+def conditions(texts: list[str] | None) -> dict[str, list[str | float]]:
+    """Labels of units and the values they may have; numbers, and "true" and "false", are taken as such too."""
+    found: dict[str, list[str | float]] = {}
+    for text in texts or []:
+        label, _, value = text.partition("=")
+        found.setdefault(label, []).append(value)
+        word = {"true": "1", "false": "0"}.get(value.lower(), value)
+        with suppress(ValueError):
+            found[label].append(float(word))
+    return found
 
 
 def seconds(smoothing: str) -> str | float | None:

@@ -20,12 +20,17 @@ from neuromanifold.cli.options import (
     File,
     Folder,
     Hardware,
+    Interval,
     Jobs,
     Quiet,
     Required,
+    SamplingPeriod,
     Seed,
     Shuffles,
     Smoothing,
+    TimeScale,
+    Units,
+    conditions,
     seconds,
 )
 from neuromanifold.cli.output import writable_folder, write_analysis, write_bars, write_comparison
@@ -52,6 +57,8 @@ DEMO = ("head_direction", "head_direction")  # a bundled recording and its task 
     epilog=examples(
         "analyze session.nc --out results",
         "analyze session.mat --activity spikes --bin-size 0.05 --variable heading --out results",
+        "analyze session.nwb --bin-size 0.05 --interval epochs.wake --units location=adn --variable ry --out results",
+        "analyze suite2p --activity spks --sampling-period 0.0333 --out results",
         "analyze session.nc --template circle --out results --json > summary.json",
         "analyze session.nc --variable heading --compare-network --out results",
     ),
@@ -64,6 +71,10 @@ def analyze(
         str | None, typer.Option(metavar="NAME", help="Task variable to fit and to show curvature against.")
     ] = None,
     bin_size: BinSize = None,
+    interval: Interval = None,
+    units: Units = None,
+    sampling_period: SamplingPeriod = None,
+    time_scale: TimeScale = None,
     template: Annotated[
         str | None, typer.Option(metavar="NAME", help="Fit this template whatever the topology says.")
     ] = None,
@@ -95,7 +106,8 @@ def analyze(
     if compare_network and variable is None:
         raise typer.BadParameter("the network learns a heading: name it by --variable", param_hint="--compare-network")
     with session(as_json=json, quiet=quiet, debug=debug) as running:
-        recording = _loaded(running, file, activity, bin_size)
+        given = {"interval": interval, "sampling_period": sampling_period, "time_scale": time_scale}
+        recording = _loaded(running, file, units, activity=activity, bin_size=bin_size, **given)
         if compare_network:
             _require_heading(recording, str(variable))
         settings = {
@@ -143,6 +155,10 @@ def topology(
     file: File,
     activity: Activity = None,
     bin_size: BinSize = None,
+    interval: Interval = None,
+    units: Units = None,
+    sampling_period: SamplingPeriod = None,
+    time_scale: TimeScale = None,
     smoothing: Smoothing = "auto",
     shuffles: Shuffles = 100,
     alpha: Annotated[float, typer.Option(help="Level at which a hole counts.")] = 0.05,
@@ -158,7 +174,8 @@ def topology(
 ) -> None:
     """Which template the activity lies on: verdict, Betti numbers over Z2 and Z3, p-values and reasons."""
     with session(as_json=json, quiet=quiet, debug=debug) as running:
-        recording = _loaded(running, file, activity, bin_size)
+        given = {"interval": interval, "sampling_period": sampling_period, "time_scale": time_scale}
+        recording = _loaded(running, file, units, activity=activity, bin_size=bin_size, **given)
         folder = None if out is None else writable_folder(out, file)
         found = nm.find_template(
             recording,
@@ -184,8 +201,10 @@ def info(file: File, json: AsJson = False, debug: Debug = False) -> None:
         running.show(content, listing_lines(content))
 
 
-def _loaded(running: Session, file: Path, activity: str | None, bin_size: float | None) -> Any:
-    recording = nm.load(file, activity=activity, bin_size=bin_size)
+def _loaded(running: Session, file: Path, units: list[str] | None, **choices: Any) -> Any:
+    recording = nm.load(file, **choices)
+    if units:
+        recording = nm.select_units(recording, conditions(units))
     running.tell(f"{file}: {recording_line(recording)}")
     return recording
 

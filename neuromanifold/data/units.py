@@ -113,7 +113,7 @@ def select_units(
         raise NotEnoughDataError(
             f"{int(kept.sum())} of {len(kept)} units meet all conditions ({left}); a manifold needs at least 2"
         )
-    stated = {name: np.ravel(allowed).tolist() for name, allowed in (labels or {}).items()}
+    stated: dict[str, Any] = {name: _listed(allowed) for name, allowed in (labels or {}).items()}
     stated |= {name: bound for name, bound in bounds.items() if bound is not None}
     return noted(checked.isel(unit=np.flatnonzero(kept)), "select_units", kept=int(kept.sum()), of=len(kept), **stated)
 
@@ -123,11 +123,15 @@ def _has_label(recording: xr.Dataset, name: str, allowed: Any) -> BoolArray:
     if name not in known:
         raise InputError(f"units have no label {name!r}; they have {', '.join(known)}")
     values = recording[name].to_numpy()
-    mask = np.isin(values, np.ravel(allowed))
+    mask = np.array([value in _listed(allowed) for value in values.tolist()])
     if not mask.any():
         there = ", ".join(map(str, np.unique(values)[:10]))
-        raise InputError(f"no unit has {name} {', '.join(map(repr, np.ravel(allowed).tolist()))}; there are {there}")
+        raise InputError(f"no unit has {name} {', '.join(map(repr, _listed(allowed)))}; there are {there}")
     return mask
+
+
+def _listed(allowed: Any) -> list[Any]:
+    return list(np.ravel(np.asarray(allowed, dtype=object)))
 
 
 def _within(quality: xr.Dataset, bounds: Mapping[str, float | None]) -> dict[str, BoolArray]:

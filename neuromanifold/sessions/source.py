@@ -16,7 +16,7 @@ import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.data.joined import join_sessions
-from neuromanifold.data.readers import READERS, load
+from neuromanifold.data.readers import READERS, load, recordings_in
 from neuromanifold.data.recording import check
 from neuromanifold.storage import existing_file
 
@@ -160,7 +160,7 @@ def find_sources(
     if table is not None:
         return _from_table(root, existing_file(table), reading)
     known = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix.lower() in known)
+    files = recordings_in(root)
     if not files:
         raise FileFormatError(f"no recording in {root}: files that can be read end in {', '.join(known)}")
     names = [str(path.relative_to(root).with_suffix("")) for path in files]

@@ -33,7 +33,7 @@ from neuromanifold.data.readers.zarr_store import is_zarr, open_zarr
 from neuromanifold.data.recording import check, label_dims
 from neuromanifold.storage import existing_file
 
-__all__ = ["READERS", "Listing", "inspect", "load"]
+__all__ = ["READERS", "Listing", "inspect", "load", "recordings_in"]
 
 READERS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Entry]]], ...] = (
     ((".nc",), read_netcdf),
@@ -119,13 +119,30 @@ def inspect(source: Any) -> Listing:
     return listing(str(path), with_spike_pairs(entries))
 
 
+def recordings_in(root: Path) -> list[Path]:
+    """Files and folders below ``root`` that could be loaded, by name; nothing inside a folder that is one recording."""
+    suffixes = tuple(suffix for names, _ in READERS for suffix in names)
+    found = []
+    for path in sorted(root.iterdir()):
+        if path.is_dir() and (is_zarr(path) or folder_reader(path) is not None):
+            found.append(path)
+        elif path.is_dir():
+            found += recordings_in(path)
+        elif path.suffix.lower() in suffixes:
+            found.append(path)
+    return found
+
+
 def _path(source: Any) -> Path:
     if not isinstance(source, str | os.PathLike):
         raise InputError(
             f"a {type(source).__name__} cannot be loaded: give a path, an xarray object, an object of pynapple or Neo, "
             "or a mapping of names to such; arrays go to nm.as_recording"
         )
-    return Path(source)
+    path = Path(source)
+    known = not path.is_dir() or path.suffix == ".zarr" or is_zarr(path) or folder_reader(path) is not None
+    inside = [] if known else recordings_in(path)
+    return inside[0] if len(inside) == 1 else path
 
 
 def _opened(path: Path) -> xr.Dataset | None:
@@ -152,10 +169,9 @@ def _reader(path: Path) -> Callable[[Path], list[Entry]]:
 
 def _unknown_folder(path: Path) -> str:
     """What a folder holds that could be loaded, and what it would have to hold."""
-    suffixes = [suffix for names, _ in READERS for suffix in names] + [".zarr"]
-    inside = sorted(item.name for item in path.iterdir() if item.suffix.lower() in suffixes)
+    inside = [str(item.relative_to(path)) for item in recordings_in(path)]
     if inside:
-        return f"{path} is a folder of several files: load one of {', '.join(inside[:20])}"
+        return f"{path} is a folder of recordings: load one of {', '.join(inside[:20])}"
     return f"{path} is not a folder of {' nor of '.join(name for name, _, _ in FOLDERS)}, nor a zarr store"
 
 

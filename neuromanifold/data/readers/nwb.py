@@ -31,7 +31,14 @@ from neuromanifold._typing import FloatArray
 from neuromanifold.data.inference import standard_units
 from neuromanifold.data.readers.entries import Entry, Malformed, array_entry, epochs_entry, readable
 from neuromanifold.data.readers.hdf5 import is_hdf5, refuse_outside_links
-from neuromanifold.data.readers.nwb_tables import column_of, columns_of, common_support, ragged_starts, texts
+from neuromanifold.data.readers.nwb_tables import (
+    TAG_SEPARATOR,
+    column_of,
+    columns_of,
+    common_support,
+    ragged_starts,
+    texts,
+)
 from neuromanifold.storage import existing_file
 
 __all__ = ["read_nwb"]
@@ -113,9 +120,9 @@ def _epochs(group: h5py.Group) -> Iterator[tuple[str, Entry]]:
     spans = np.stack([group["start_time"][()], group["stop_time"][()]], axis=1).astype(np.float64)
     labels = columns_of(group, len(spans), without=("start_time", "stop_time", "id"))
     yield "", epochs_entry("", spans, labels)
-    tags = labels.get("tags", np.zeros(0))
-    for tag in np.unique(tags) if len(tags) else ():
-        rows = tags == tag
+    tags = labels.get("tags", np.zeros(0, dtype=str)).tolist()
+    for tag in sorted({tag for row in tags for tag in row.split(TAG_SEPARATOR)}):
+        rows = np.array([tag in row.split(TAG_SEPARATOR) for row in tags])
         yield f".{tag}", epochs_entry("", spans[rows], {name: column[rows] for name, column in labels.items()})
 
 

@@ -14,7 +14,10 @@ from neuromanifold.data.inference import warn
 from neuromanifold.data.intervals import checked_epochs, overlaps
 from neuromanifold.data.readers.entries import Malformed
 
-__all__ = ["column_of", "columns_of", "common_support", "ragged_starts", "texts"]
+__all__ = ["TAG_SEPARATOR", "column_of", "columns_of", "common_support", "ragged_starts", "texts"]
+
+
+TAG_SEPARATOR = ", "
 
 
 def texts(value: Any) -> Any:
@@ -49,7 +52,7 @@ def columns_of(table: h5py.Group, n: int, without: Sequence[str] = ("id",)) -> d
 def _joined(table: h5py.Group, name: str, n: int) -> npt.NDArray[Any]:
     """Lists of texts, such as tags, one text a row."""
     parts = np.split(column_of(table[name]), ragged_starts(table, name, n)[1:])
-    return np.array([", ".join(part) for part in parts], dtype=str)
+    return np.array([TAG_SEPARATOR.join(part) for part in parts], dtype=str)
 
 
 def _referred(table: h5py.Group, name: str) -> dict[str, npt.NDArray[Any]]:
