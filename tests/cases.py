@@ -19,11 +19,16 @@ from neuromanifold.featuremaps.kernel_learning import (
     RecursiveFeatureMachine,
     SelfSupervisedKernel,
 )
+from neuromanifold.geometry.ambient import Ambient, GaussianNoise, LocalCovariance, PointCloud, PoissonNoise
 from neuromanifold.manifolds import Euclidean, Manifold, Sphere, Torus
 from neuromanifold.models import GeometricAutoencoder, TopologicalVAE
 from neuromanifold.models.regularizers import (
+    Conformal,
+    EqualArea,
     GraphCoordinates,
     Isometric,
+    MinimumExtrinsicCurvature,
+    MinimumIntrinsicCurvature,
     NeighborhoodReconstruction,
     Regularizer,
 )
@@ -330,4 +335,20 @@ REGULARIZERS: tuple[Regularizer, ...] = (
     Isometric(interpolation=None),
     NeighborhoodReconstruction(order=1, kernel="heat"),
     NeighborhoodReconstruction(order=2, n_drawn=None),
+    MinimumExtrinsicCurvature(),
+    MinimumExtrinsicCurvature(metric=PoissonNoise(), n_points=None, n_probes=2),
+    MinimumIntrinsicCurvature(),
+    MinimumIntrinsicCurvature(metric=GaussianNoise([1.0, 2.0, 3.0, 4.0]), n_probes=1),
+    Conformal(metric=LocalCovariance()),
+    EqualArea(),
+)
+
+
+# Ambient metrics of R^4.
+AMBIENTS: tuple[Ambient, ...] = (
+    GaussianNoise([1.0, 2.0, 3.0, 4.0]),
+    GaussianNoise((torch.eye(4) + 0.5).numpy()),
+    PoissonNoise(),
+    LocalCovariance(n_neighbors=10, n_anchors=12),
+    PointCloud(n_dims=2, width=0.5),
 )

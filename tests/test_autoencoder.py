@@ -13,7 +13,15 @@ from sklearn.model_selection import GridSearchCV
 
 import neuromanifold as nm
 from neuromanifold._errors import InputError, NotEnoughDataError, NotSmoothError
-from neuromanifold.models.regularizers import Isometric, NeighborhoodReconstruction, Regularizer
+from neuromanifold.geometry.ambient import GaussianNoise, PoissonNoise
+from neuromanifold.models.regularizers import (
+    Conformal,
+    Isometric,
+    MinimumExtrinsicCurvature,
+    MinimumIntrinsicCurvature,
+    NeighborhoodReconstruction,
+    Regularizer,
+)
 
 SMALL = {"hidden": (16,), "max_steps": 30, "device": "cpu", "random_state": 0}
 
@@ -55,7 +63,11 @@ def test_every_regulariser_trains_the_same_numbers_twice(regularizer: Regularize
     regularizer.set_params(weight=1.0)
 
 
-@pytest.mark.parametrize("regularizer", REGULARIZERS, ids=repr)
+# Poisson noise has units of its own: counts.
+UNITLESS = [r for r in REGULARIZERS if not isinstance(getattr(r, "metric", None), PoissonNoise)]
+
+
+@pytest.mark.parametrize("regularizer", UNITLESS, ids=repr)
 def test_units_change_no_regularised_model(regularizer: Regularizer) -> None:
     model = fitted(regularizer, max_steps=4)
     other = nm.GeometricAutoencoder(2, (regularizer,), **{**SMALL, "max_steps": 4}).fit(surface() / 50 - 7)
@@ -138,6 +150,12 @@ def test_weights_are_reached_by_a_grid_search() -> None:
         ({"regularizers": (NeighborhoodReconstruction(order=3),)}, "1 or 2"),
         ({"regularizers": (NeighborhoodReconstruction(kernel="box"),)}, "constant, heat"),
         ({"regularizers": (NeighborhoodReconstruction(n_drawn=9),)}, "n_drawn"),
+        ({"regularizers": (MinimumExtrinsicCurvature(n_probes=0),)}, "n_probes"),
+        ({"regularizers": (Isometric(metric=np.eye(4)),)}, "nm.geometry.ambient"),
+        ({"regularizers": (Isometric(metric=GaussianNoise([1.0, 2.0])),)}, "covariance is of 2 units"),
+        ({"regularizers": (Isometric(metric=PoissonNoise(floor=0.0)),)}, "floor"),
+        ({"n_components": 1, "regularizers": (Conformal(),)}, "Conformal is zero for every decoder of 1"),
+        ({"n_components": 1, "regularizers": (MinimumIntrinsicCurvature(),)}, "zero for every decoder"),
         ({"activation": "step"}, "no activation"),
     ],
 )

@@ -5,7 +5,7 @@ Formulas, conventions and checks are in ``docs/geometry.md``.
 
 from __future__ import annotations
 
-from neuromanifold.geometry import intrinsic
+from neuromanifold.geometry import ambient, intrinsic
 from neuromanifold.geometry.bending import extrinsic_curvature, principal_curvatures
 from neuromanifold.geometry.curves import energy, length
 from neuromanifold.geometry.derivatives import TaylorJet, hessian, jacobian, taylor
@@ -33,6 +33,7 @@ from neuromanifold.geometry.extrinsic import (
     second_fundamental_form,
     sectional_curvature,
 )
+from neuromanifold.geometry.flatness import riemann_norm_squared
 from neuromanifold.geometry.geodesics import Geodesic, exponential, geodesic, metric_geodesic
 from neuromanifold.geometry.immersion import Immersion
 from neuromanifold.geometry.integrals import Totals, dimensionless, gauss_bonnet_residual, totals, volume
@@ -45,6 +46,7 @@ __all__ = [
     "LocalGeometry",
     "TaylorJet",
     "Totals",
+    "ambient",
     "area_distortion",
     "conformal_distortion",
     "dimensionless",
@@ -73,6 +75,7 @@ __all__ = [
     "rank",
     "ricci",
     "riemann",
+    "riemann_norm_squared",
     "scalar_curvature",
     "scaled_isometric_distortion",
     "second_fundamental_form",

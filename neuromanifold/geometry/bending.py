@@ -19,7 +19,8 @@ from neuromanifold._linalg import spd_factor
 from neuromanifold._typing import Map
 from neuromanifold.geometry.derivatives import TaylorJet, as_points, jacobian, taylor
 from neuromanifold.geometry.extrinsic import at_points, pullback_metric
-from neuromanifold.geometry.forms import AmbientMetric, FirstForm, SecondForm
+from neuromanifold.geometry.forms import AmbientMetric, FirstForm, SecondForm, ambient_products
+from neuromanifold.geometry.random_frames import random_signs
 
 __all__ = ["extrinsic_curvature", "principal_curvatures"]
 
@@ -66,8 +67,7 @@ def _ambient_on_tangent(first: FirstForm, value: Tensor, ambient: AmbientMetric)
     """``Qᵀ A Q``: the ambient metric in the orthonormal basis of the tangent space."""
     if ambient is None:
         return torch.eye(first.k, dtype=value.dtype, device=value.device).expand_as(first.scale)
-    matrix = ambient if isinstance(ambient, Tensor) else ambient(value)
-    return first.basis.mT @ matrix.to(value) @ first.basis
+    return ambient_products(ambient, value, first.basis)
 
 
 def _exact(jet: TaylorJet, ambient: AmbientMetric) -> Tensor:
@@ -105,10 +105,7 @@ def _hutchinson(
     tilt = torch.linalg.inv(spd_factor(_ambient_on_tangent(first, jet.value, ambient)))
     total = torch.zeros_like(jet.value[:, 0])
     for _ in range(n_probes):
-        device = whitening.device if generator is None else generator.device
-        size = (2, len(whitening), first.k, 1)
-        signs = torch.randint(0, 2, size, generator=generator, dtype=torch.float64, device=device)
-        v, w = (2 * signs - 1).to(whitening)
+        v, w = random_signs((2, len(whitening), first.k, 1), whitening, generator)
         directions = torch.cat([whitening @ (tilt.mT @ v), whitening @ w], dim=-1)
         mixed = taylor(f, points, directions=directions, **options).second[..., 0, 1]
         total = total + (first.normal(mixed) ** 2).sum(-1)

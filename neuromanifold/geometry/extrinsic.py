@@ -12,7 +12,8 @@ angles.
 
 Every function takes a map f, points ``u (n, k)`` (or one, ``(k,)``, and then gives a result without the
 leading axis), an ambient metric where it has a meaning (None: the identity; a constant matrix ``(d, d)``;
-for first-order quantities also a function ``x (n, d) -> (n, d, d)``) and the options of
+for first-order quantities also a function ``x (n, d) -> (n, d, d)``; or one of
+:mod:`neuromanifold.geometry.ambient`) and the options of
 :func:`~neuromanifold.geometry.derivatives.over_points`. Results are float64; where the rank of J is below
 k, or a value is not finite, they are NaN.
 """
@@ -28,8 +29,16 @@ from torch import Tensor
 from neuromanifold._errors import InputError
 from neuromanifold._linalg import singular_values
 from neuromanifold._typing import Map
+from neuromanifold.geometry.ambient import Ambient
 from neuromanifold.geometry.derivatives import TaylorJet, as_points, over_points
-from neuromanifold.geometry.forms import AmbientMetric, FirstForm, SecondForm, ambient_factor, constant_factor
+from neuromanifold.geometry.forms import (
+    AmbientMetric,
+    FirstForm,
+    SecondForm,
+    ambient_factor,
+    ambient_products,
+    constant_factor,
+)
 from neuromanifold.geometry.immersion import Immersion
 
 __all__ = [
@@ -60,9 +69,7 @@ def pullback_metric(f: Map, u: Tensor, *, ambient: AmbientMetric = None, **optio
     """Pullback metric ``g = Jᵀ A J`` in the coordinates u: ``(n, k, k)``. Lee 2023, eq. 3."""
 
     def formula(jet: TaylorJet) -> Tensor:
-        factor = ambient_factor(ambient, jet.value)
-        first = jet.first if factor is None else factor.mT @ jet.first
-        return first.mT @ first
+        return ambient_products(ambient, jet.value, jet.first)
 
     return at_points(f, u, formula, order=1, **options)
 
@@ -121,7 +128,7 @@ def normal_projector(f: Map, u: Tensor, **options: Any) -> Tensor:
     return at_points(f, u, formula, order=1, **{"frame": True, **options})
 
 
-def second_fundamental_form(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def second_fundamental_form(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """``II_ij = P⊥ ∂_i∂_j f`` in the coordinates u: ``(n, d, k, k)``."""
 
     def formula(jet: TaylorJet) -> Tensor:
@@ -131,7 +138,7 @@ def second_fundamental_form(f: Map, u: Tensor, *, ambient: Tensor | None = None,
     return at_points(f, u, formula, **options)
 
 
-def mean_curvature(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def mean_curvature(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """Mean curvature vector ``H = (1/k) g^{ij} II_ij = (1/k) Δ_g f``, the average: ``(n, d)``. Acosta et
     al. 2023.
 
@@ -145,7 +152,7 @@ def mean_curvature(f: Map, u: Tensor, *, ambient: Tensor | None = None, **option
     return at_points(f, u, formula, **{"frame": True, **options})
 
 
-def mean_curvature_norm(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def mean_curvature_norm(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """``|H|``: ``(n,)``, in the ambient metric."""
 
     def formula(jet: TaylorJet) -> Tensor:
@@ -169,7 +176,7 @@ def _unfactored(vectors: Tensor, factor: Tensor | None) -> Tensor:
     return torch.linalg.solve_triangular(factor.mT, flat, upper=True).reshape(vectors.shape)
 
 
-def riemann(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def riemann(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """Riemann tensor by Gauss, ``Riem_ijkl = <II_ik, II_jl> - <II_il, II_jk>``: ``(n, k, k, k, k)``.
 
     For surfaces ``K (g_ik g_jl - g_il g_jk)``.
@@ -177,7 +184,7 @@ def riemann(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any)
     return at_points(f, u, lambda jet: SecondForm.of(jet, constant_factor(ambient, jet.value)).riemann, **options)
 
 
-def ricci(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def ricci(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """Ricci tensor ``Ric_jl = g^{ik} Riem_ijkl``: ``(n, k, k)``."""
 
     def formula(jet: TaylorJet) -> Tensor:
@@ -187,7 +194,7 @@ def ricci(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -
     return at_points(f, u, formula, **options)
 
 
-def scalar_curvature(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def scalar_curvature(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """Ricci scalar ``S = g^{jl} Ric_jl = k²|H|² - |II|²``: ``(n,)``; twice the Gaussian curvature for k =
     2.
     """
@@ -208,7 +215,7 @@ def gauss_scalar(gram: Tensor) -> Tensor:
     return (sectional * off_diagonal).sum((-2, -1))
 
 
-def gaussian_curvature(f: Map, u: Tensor, *, ambient: Tensor | None = None, **options: Any) -> Tensor:
+def gaussian_curvature(f: Map, u: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any) -> Tensor:
     """Gaussian curvature ``K = S/2`` of a surface: ``(n,)``."""
     curvature = scalar_curvature(f, u, ambient=ambient, **options)
     k = f.template.dim if isinstance(f, Immersion) else as_points(u).shape[-1]
@@ -218,7 +225,7 @@ def gaussian_curvature(f: Map, u: Tensor, *, ambient: Tensor | None = None, **op
 
 
 def sectional_curvature(
-    f: Map, u: Tensor, v: Tensor, w: Tensor, *, ambient: Tensor | None = None, **options: Any
+    f: Map, u: Tensor, v: Tensor, w: Tensor, *, ambient: Tensor | Ambient | None = None, **options: Any
 ) -> Tensor:
     """Curvature of the plane of tangent vectors v, w ``(n, k)`` in the coordinates u: ``(n,)``.
 

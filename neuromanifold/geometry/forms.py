@@ -20,12 +20,22 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._linalg import check_spd, orthonormalize, singular_values, spd_factor
+from neuromanifold.geometry.ambient import Ambient
 from neuromanifold.geometry.derivatives import TaylorJet
 
-__all__ = ["AmbientMetric", "FirstForm", "SecondForm", "ambient_factor", "constant_factor"]
+__all__ = ["AmbientMetric", "FirstForm", "SecondForm", "ambient_factor", "ambient_products", "constant_factor"]
 
-# None is the identity; a matrix A (d, d) is constant; a function takes x (n, d) to A (n, d, d).
-AmbientMetric = Tensor | Callable[[Tensor], Tensor] | None
+# None is the identity; a matrix A (d, d) is constant; a function takes x (n, d) to A (n, d, d), as an Ambient does.
+AmbientMetric = Tensor | Ambient | Callable[[Tensor], Tensor] | None
+
+
+def ambient_products(ambient: AmbientMetric, value: Tensor, vectors: Tensor) -> Tensor:
+    """``Vᵀ A V (n, r, r)`` of vectors ``(n, d, r)`` at the points ``value (n, d)``."""
+    if isinstance(ambient, Ambient):
+        return ambient.gram(value, vectors)
+    factor = ambient_factor(ambient, value)
+    scaled = vectors if factor is None else factor.mT @ vectors
+    return scaled.mT @ scaled
 
 
 def ambient_factor(ambient: AmbientMetric, value: Tensor) -> Tensor | None:
@@ -38,6 +48,7 @@ def ambient_factor(ambient: AmbientMetric, value: Tensor) -> Tensor | None:
 
 def constant_factor(ambient: AmbientMetric, value: Tensor) -> Tensor | None:
     """L for an ambient metric that must be constant."""
+    ambient = ambient.constant() if isinstance(ambient, Ambient) and ambient.constant() is not None else ambient
     if ambient is not None and not isinstance(ambient, Tensor):
         raise InputError(
             "an ambient metric A(x) that varies has no second fundamental form of this kind; use the "

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from neuromanifold._linalg import spd_inverse
 from neuromanifold._typing import Map
-from neuromanifold.geometry.derivatives import TaylorJet, jacobian
+from neuromanifold.geometry.derivatives import TaylorJet, taylor
 from neuromanifold.geometry.extrinsic import at_points
-from neuromanifold.geometry.forms import AmbientMetric, ambient_factor
+from neuromanifold.geometry.forms import AmbientMetric, ambient_products
 
 __all__ = [
     "christoffel",
@@ -43,10 +43,9 @@ def pullback(f: Map, *, ambient: AmbientMetric = None) -> Map:
     """
 
     def metric(u: Tensor) -> Tensor:
-        first = jacobian(f, u, create_graph=True)[0]
-        factor = ambient_factor(ambient, f(u)[None])
-        first = first if factor is None else factor.reshape(factor.shape[-2:]).mT @ first
-        return first.mT @ first
+        jet = taylor(f, u, order=1, create_graph=True)
+        metrics = ambient_products(ambient, jet.value, jet.first)
+        return metrics[0] if u.ndim == 1 else metrics
 
     return metric
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -32,7 +33,7 @@ from neuromanifold.models.autoencoder_files import (
 )
 from neuromanifold.models.autoencoder_training import Networks, Objective, principal_loadings
 from neuromanifold.models.devices import resolve_device
-from neuromanifold.models.regularizers import Regularizer
+from neuromanifold.models.regularizers import Regularizer, TrainingData
 from neuromanifold.models.regularizers.holder import RegularizedMixin, check_regularizers
 from neuromanifold.networks import ACTIVATIONS, Affine
 from neuromanifold.training import History, TrainingSettings, held_out_blocks, train
@@ -158,18 +159,19 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
             self.variational,
             torch.Generator().manual_seed(seeds[0]),
         )
-        self.history_ = self._train(networks, activity, seeds[1])
+        self.history_ = self._train(networks, TrainingData(activity, centre, spread), seeds[1])
         self._adopt(networks, centre, spread)
         return self
 
-    def _train(self, networks: Networks, activity: Tensor, seed: int) -> History:
-        """Train on standardised activity (n, d)."""
+    def _train(self, networks: Networks, data: TrainingData, seed: int) -> History:
+        activity = data.activity
         device = resolve_device("cpu" if self.device == "auto" and not torch.cuda.is_available() else self.device)
         held = torch.zeros(len(activity), dtype=torch.bool)
         if self.validation_fraction > 0:
             held = held_out_blocks(len(activity), self.validation_fraction, torch.Generator().manual_seed(seed))
         seen = activity[~held].to(device)
-        penalties = [(float(r.weight), r.prepared(seen)) for r in self.regularizers if r.weight > 0]
+        shown = replace(data, activity=seen)
+        penalties = [(float(r.weight), r.prepared(shown)) for r in self.regularizers if r.weight > 0]
         generator = torch.Generator(device).manual_seed(seed)
         rows = torch.arange(len(activity), device=device)
         objective = Objective(
@@ -273,7 +275,7 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
                 f"a decoder of {self.activation!r} has no curvature, as it is not twice continuously differentiable; "
                 f"use one of {', '.join(name for name in ACTIVATIONS if name not in ROUGH)}"
             )
-        check_regularizers(self.regularizers)
+        check_regularizers(self.regularizers, self.n_components)
 
 
 def restored_autoencoder(path: str | os.PathLike[str]) -> GeometricAutoencoder:

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._parameters import Parameters
+from neuromanifold.geometry.ambient import AMBIENTS
 from neuromanifold.models.autoencoder_training import Networks
 from neuromanifold.models.files import plain
-from neuromanifold.models.regularizers import REGULARIZERS, Regularizer
+from neuromanifold.models.regularizers import REGULARIZERS
 from neuromanifold.storage import read_arrays, write_arrays
 
 __all__ = ["AUTOENCODER_KIND", "AutoencoderState", "read_autoencoder_state", "write_autoencoder_state"]
@@ -80,11 +83,22 @@ def _networks(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Net
     return networks
 
 
-def _written(regularizer: Regularizer) -> dict[str, Any]:
-    params = {name: plain(value) for name, value in regularizer.get_params(deep=False).items()}
-    return {"name": type(regularizer).__name__, "parameters": params}
+def _written(holder: Parameters) -> dict[str, Any]:
+    """A regulariser or a metric as JSON has it, by the name of its class."""
+    params = holder.get_params(deep=False)
+    return {
+        "name": type(holder).__name__,
+        "parameters": {name: _written(v) if isinstance(v, Parameters) else _plain(v) for name, v in params.items()},
+    }
 
 
-def _read(written: Mapping[str, Any]) -> Regularizer:
-    kinds = {kind.__name__: kind for kind in REGULARIZERS}
-    return kinds[written["name"]](**written["parameters"])
+def _plain(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.tolist()
+    return value.tolist() if isinstance(value, np.ndarray) else plain(value)
+
+
+def _read(written: Mapping[str, Any]) -> Any:
+    kinds = {kind.__name__: kind for kind in (*REGULARIZERS, *AMBIENTS)}
+    params = {name: _read(v) if isinstance(v, dict) else v for name, v in written["parameters"].items()}
+    return kinds[written["name"]](**params)

@@ -18,7 +18,7 @@ from sklearn.manifold import Isomap
 from torch import Tensor
 
 from neuromanifold._errors import InputError, NotEnoughDataError
-from neuromanifold.models.regularizers.base import Penalty, Regularizer, TrainingBatch
+from neuromanifold.models.regularizers.base import Penalty, Regularizer, TrainingBatch, TrainingData
 
 __all__ = ["GraphCoordinates"]
 
@@ -42,13 +42,13 @@ class GraphCoordinates(Regularizer):
 
     n_neighbors: int = 5
 
-    def prepared(self, activity: Tensor) -> Penalty:
+    def prepared(self, data: TrainingData) -> Penalty:
         found: dict[int, Tensor] = {}
 
         def penalty(batch: TrainingBatch) -> Tensor:
             m = batch.latents.shape[1]
             if m not in found:
-                found[m] = self.coordinates(activity, m)
+                found[m] = self.coordinates(data.activity, m)
             return self.value(batch.latents, found[m][batch.rows], found[m])
 
         return penalty
@@ -91,7 +91,7 @@ class GraphCoordinates(Regularizer):
         turn[: len(left), : len(right)] = left @ right
         return found @ turn
 
-    def check(self) -> None:
-        super().check()
+    def check(self, dimension: int) -> None:
+        super().check(dimension)
         if not (isinstance(self.n_neighbors, Integral) and self.n_neighbors >= 1):
             raise InputError(f"n_neighbors must be a whole number of at least 1, got {self.n_neighbors!r}")

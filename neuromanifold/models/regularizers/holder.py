@@ -48,12 +48,12 @@ class RegularizedMixin:
         return self
 
 
-def check_regularizers(regularizers: Any) -> None:
-    """Raise InputError where it is no tuple of regularisers in range."""
+def check_regularizers(regularizers: Any, dimension: int) -> None:
+    """Raise InputError where it is no tuple of regularisers in range, for a latent space of that dimension."""
     if not isinstance(regularizers, (tuple, list)) or not all(isinstance(r, Regularizer) for r in regularizers):
         raise InputError(
             "regularizers must be a tuple of nm.regularizers, such as (nm.regularizers.Isometric(weight=0.1),); got "
             f"{regularizers!r}"
         )
     for regularizer in regularizers:
-        regularizer.check()
+        regularizer.check(dimension)

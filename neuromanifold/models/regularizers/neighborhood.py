@@ -1,6 +1,6 @@
 """Neighbourhood reconstruction (NRAE): a sample's neighbours are reconstructed by the decoder's expansion at it.
 
-    E_x  mean over x' in N(x) of  K(x, x') |x' - f̃(g(x'); g(x))|²,
+    E_x  mean over x' in N(x) of  K(x, x') |x' - f̃(g(x'); g(x))|²_A(x'),
     f̃(z'; z) = f(z) + ∂f dz + ½ ∂²f(dz, dz),   dz = z' - z    (order 1: without the last term)
 
 N(x) are the nearest neighbours of x, without x itself, whose term is the reconstruction error. The expansion along one
@@ -20,7 +20,8 @@ from torch import Tensor
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import Map
 from neuromanifold.geometry import taylor
-from neuromanifold.models.regularizers.base import Penalty, Regularizer, TrainingBatch
+from neuromanifold.geometry.forms import ambient_products
+from neuromanifold.models.regularizers.base import MetricRegularizer, Penalty, TrainingBatch
 
 __all__ = ["NeighborhoodReconstruction"]
 
@@ -28,13 +29,14 @@ KERNELS = ("constant", "heat")
 
 
 @dataclass(eq=False)
-class NeighborhoodReconstruction(Regularizer):
+class NeighborhoodReconstruction(MetricRegularizer):
     """Error of the neighbours' reconstruction by the local Taylor expansion of the decoder.
 
     Parameters
     ----------
     weight : float
         λ of the authors' kernel times the number of neighbours.
+    metric : Ambient or None
     order : {1, 2}
         Of the expansion: 2 lets the manifold bend, and resists noise less.
     n_neighbors : int
@@ -54,17 +56,17 @@ class NeighborhoodReconstruction(Regularizer):
     kernel: Literal["constant", "heat"] = "constant"
     n_drawn: int | None = 1
 
-    def prepared(self, activity: Tensor) -> Penalty:
+    def penalty(self, activity: Tensor) -> Penalty:
         neighbors, kernel = self.graph(activity)
 
-        def penalty(batch: TrainingBatch) -> Tensor:
+        def of_batch(batch: TrainingBatch) -> Tensor:
             chosen = self._drawn(len(batch.rows), batch.generator).to(activity.device)
             some = neighbors[batch.rows].gather(1, chosen)
             target = activity[some]
             latents = batch.encoder(target.flatten(0, 1)).unflatten(0, some.shape)
             return self.value(batch.decoder, batch.latents, latents, target, kernel[batch.rows].gather(1, chosen))
 
-        return penalty
+        return of_batch
 
     def value(
         self, decoder: Map, latents: Tensor, neighbor_latents: Tensor, neighbors: Tensor, kernel: Tensor | float = 1.0
@@ -88,7 +90,8 @@ class NeighborhoodReconstruction(Regularizer):
         expansion = jet.value + jet.first[..., 0]
         if self.order == 2:
             expansion = expansion + 0.5 * jet.second[..., 0, 0]
-        errors = (neighbors.flatten(0, 1) - expansion).square().sum(-1).unflatten(0, shift.shape[:2])
+        target = neighbors.flatten(0, 1).to(expansion)
+        errors = ambient_products(self.metric, target, (target - expansion)[..., None]).reshape(shift.shape[:2])
         return (kernel * errors).mean()
 
     def graph(self, activity: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,8 +121,8 @@ class NeighborhoodReconstruction(Regularizer):
         order = torch.rand(n_rows, self.n_neighbors, generator=generator, device=generator.device)
         return order.argsort(1)[:, : self.n_drawn]
 
-    def check(self) -> None:
-        super().check()
+    def check(self, dimension: int) -> None:
+        super().check(dimension)
         if self.order not in (1, 2):
             raise InputError(f"order of the expansion is 1 or 2, got {self.order!r}")
         if self.kernel not in KERNELS:

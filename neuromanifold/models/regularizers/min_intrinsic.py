@@ -1,0 +1,53 @@
+"""Minimum intrinsic curvature (MICAE): the manifold is as flat inside as the data allow.
+
+    E[|Riem|²],   = E[S²] for m = 2
+
+A cylinder costs nothing, a sphere does: what can be unrolled without distortion is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from neuromanifold._errors import InputError
+from neuromanifold._typing import Map
+from neuromanifold.geometry import Immersion, intrinsic, riemann_norm_squared
+from neuromanifold.models.regularizers.curvature import CurvatureRegularizer
+
+__all__ = ["MinimumIntrinsicCurvature"]
+
+
+@dataclass(eq=False)
+class MinimumIntrinsicCurvature(CurvatureRegularizer):
+    """Mean squared Riemann curvature of the decoder's image: zero iff it is flat; a curve always is, so m is 2 or more.
+
+    Parameters
+    ----------
+    weight : float
+    metric : Ambient or None
+        Of one that varies with x, curvature is that of the pullback metric, by Christoffel symbols: third derivatives
+        of the decoder, and always exact.
+    n_points, n_probes : int or None
+        As in :class:`~neuromanifold.models.regularizers.curvature.CurvatureRegularizer`.
+
+    References
+    ----------
+    Lee & Park (2023), On explicit curvature regularization in deep generative models.
+    """
+
+    least_dimension: ClassVar[int] = 2
+
+    def curvature(self, decoder: Map, points: Tensor, estimate: dict[str, Any]) -> Tensor:
+        if self.metric is not None and self.metric.constant() is None:
+            return self._of_pullback(decoder, points)
+        options = self.derivative_options(decoder) | estimate
+        return riemann_norm_squared(decoder, points, ambient=self.metric, **options)
+
+    def _of_pullback(self, decoder: Map, points: Tensor) -> Tensor:
+        if isinstance(decoder, Immersion):
+            raise InputError("on a template, intrinsic curvature takes metric=None or one that is the same everywhere")
+        metric = intrinsic.pullback(decoder, ambient=self.metric)
+        return intrinsic.riemann_norm_squared(metric, points, create_graph=True, dtype=None)
