@@ -14,6 +14,7 @@ from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.data.intervals import interval_slices
 from neuromanifold.data.readers import inspect, load
 from neuromanifold.data.recording import to_arrays
+from neuromanifold.storage import write_netcdf
 
 pytestmark = pytest.mark.filterwarnings("ignore::neuromanifold.data.inference.InferenceWarning")
 
@@ -122,6 +123,19 @@ def test_epochs_are_intervals_with_their_labels(session):
     assert rec["tags"].attrs["kind"] == "categorical"
     with pytest.raises(InputError, match=r"(?s)no interval 'trials'.*epochs\.sleep"):
         load(session, bin_size=0.1, interval="trials")
+
+
+def test_labels_that_share_a_name_are_told_apart_and_survive_a_file(session, tmp_path):
+    with h5py.File(session, "a") as file:
+        file["units"]["tags"] = np.arange(5)
+        file["units"]["head-direction"] = np.arange(5) > 2
+    rec = load(session, bin_size=0.1, interval="epochs")
+    assert rec["unit_tags"].dims == rec["unit_head-direction"].dims == ("unit",)
+    assert rec["tags"].dims == rec["head-direction"].dims == ("time",)
+    write_netcdf(tmp_path / "r.nc", rec)
+    again = load(tmp_path / "r.nc")
+    assert again["location"].to_numpy().tolist() == AREAS
+    assert nm.select_units(again, {"unit_head-direction": True}).sizes["unit"] == 2
 
 
 def test_units_are_seen_within_what_all_were_observed(session):
@@ -310,4 +324,5 @@ def test_counts_are_those_of_pynapple(tmp_path):
     np.testing.assert_allclose(rec["time"], expected.times())
     turned = np.interp(rec["time"], data["ry"].times(), np.unwrap(data["ry"].values))
     known = np.isfinite(rec["ry"].to_numpy())
+    np.testing.assert_array_equal(load(data, bin_size=0.5, interval="epochs")["activity"], expected.values)
     assert np.abs(np.angle(np.exp(1j * (turned - rec["ry"].to_numpy()))))[known].max() < 1e-6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,11 @@ def _from_matrix(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
         label = np.searchsorted(checked_epochs(entry.support)[:, 0], times, side="right") - 1
     activity = xr.DataArray(values, dims=("time", "unit"), attrs=_activity_attrs(entry))
     names = _unit_names(contents, entry, values.shape[1])
+    variables = sampled_variables(contents, entry, choice, n, times)
+    named = activity if names is None else activity.assign_coords(unit=names)
     recording = as_recording(
-        _labelled(activity if names is None else activity.assign_coords(unit=names), entry.labels),
-        sampled_variables(contents, entry, choice, n, times),
+        _labelled(named, entry.labels, [*variables, *spans.columns]),
+        variables,
         sampling_period=sampling_period(contents, choice, entry),
         time=times,
         interval=label,
@@ -133,9 +135,11 @@ def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
     names = [str(name) for name in entry.attrs.get("units") or range(len(trains))]
     activity = xr.DataArray(binned.counts, dims=("time", "unit"), attrs={"kind": "counts", "units": "spikes/bin"})
     variables = aligned_variables(contents, entry, choice, binned.times)
+    variables |= _of_epochs(spans, binned.interval, variables)
+    labels = {**entry.labels, "isi_violations": isi_violations(seconds)}
     return as_recording(
-        _labelled(activity.assign_coords(unit=names), {**entry.labels, "isi_violations": isi_violations(seconds)}),
-        {**variables, **_of_epochs(spans, binned.interval, variables)},
+        _labelled(activity.assign_coords(unit=names), labels, variables),
+        variables,
         sampling_period=choice.bin_size,
         time=binned.times,
         interval=binned.interval,
@@ -157,9 +161,9 @@ def _observed(spans: Spans, entry: Entry) -> Spans:
     return Spans(epochs, columns={name: column[owner] for name, column in spans.columns.items()})
 
 
-def _labelled(activity: xr.DataArray, labels: Mapping[str, Any]) -> xr.DataArray:
-    """Activity with a coordinate along its units for each label."""
-    taken = ("time", "unit", "interval", "activity")
+def _labelled(activity: xr.DataArray, labels: Mapping[str, Any], variables: Iterable[str]) -> xr.DataArray:
+    """Activity with a coordinate along its units for each label, called ``unit_NAME`` where a variable has the name."""
+    taken = {"time", "unit", "interval", "activity", *variables}
     return activity.assign_coords({
         (f"unit_{name}" if name in taken else name): ("unit", np.asarray(values)) for name, values in labels.items()
     })  # fmt: skip

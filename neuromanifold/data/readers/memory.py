@@ -28,7 +28,8 @@ def read_object(source: Any) -> list[Entry]:
     """
     # A TsGroup is a mapping too, of units to their spikes: one thing, not several.
     if isinstance(source, Mapping) and not hasattr(source, "time_support"):
-        return [entry for name, value in source.items() for entry in _entries(str(name), value)]
+        # By name, not by items(): the files that pynapple opens make their objects only when one is asked for.
+        return [entry for name in source for entry in _entries(str(name), source[name])]
     return _entries("activity", source)
 
 

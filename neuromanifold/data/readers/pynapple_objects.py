@@ -47,4 +47,9 @@ def _labels(value: Any) -> dict[str, npt.NDArray[Any]]:
     """What is known of each unit, column or epoch; rates are measured again on what is read."""
     metadata: Mapping[str, Any] = getattr(value, "metadata", {})
     columns = {str(name): np.asarray(metadata[name]) for name in metadata if name != "rate"}
-    return {name: column.astype(str) if column.dtype == object else column for name, column in columns.items()}
+    # Columns of lists, such as the intervals in which a unit was observed, are no labels.
+    return {
+        name: column.astype(str) if column.dtype == object else column
+        for name, column in columns.items()
+        if all(np.isscalar(value) for value in column)
+    }
