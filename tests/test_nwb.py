@@ -229,6 +229,16 @@ def test_files_that_break_the_schema_are_refused(case, session):
         load(session, bin_size=0.1)
 
 
+def test_files_that_are_cut_off_or_something_else_are_refused(session):
+    whole = session.read_bytes()
+    for content in (whole[: len(whole) // 2], b"PK\x03\x04" + whole, b""):
+        session.write_bytes(content)
+        with pytest.raises(FileFormatError, match=r"s\.nwb"):
+            load(session, bin_size=0.1)
+    with pytest.raises(FileFormatError, match="no such file"):
+        load(session.with_name("missing.nwb"))
+
+
 def test_spike_times_give_the_counts_they_were_made_from(tmp_path, shared_data):
     """Spikes laid at random inside the bins of the mouse's counts: the NWB file is the npz, to the bit."""
     path = shared_data("hd_mouse28") / "hd_mouse28_wake.npz"
