@@ -16,6 +16,26 @@ class FakeTopology:
     template_: str
     reasons_: tuple[str, ...]
     bars_: xr.Dataset
+    loops_: xr.Dataset
+    support_: dict[str, float] = field(default_factory=lambda: {"circle": 0.8, "undecided": 0.2})
+    alternatives_: dict[str, float] = field(default_factory=lambda: {"circle": 2.5, "torus": 0.3})
+
+
+def loops(n_loops: int = 1, n_components: int = 3) -> xr.Dataset:
+    """Rings of noise in different planes, each with a path round it."""
+    turn, rng = np.linspace(0, TAU, 20, endpoint=False), np.random.default_rng(0)
+    planes = np.linalg.qr(rng.standard_normal((n_loops, 3, 3)))[0][:, :2, :n_components]
+    paths = [np.c_[np.cos(turn), np.sin(turn)] @ plane for plane in planes]
+    around = np.concatenate([np.empty((0, n_components)), *paths])
+    data = np.tile(around, (20, 1)) + 0.1 * rng.standard_normal((20 * len(around), n_components))
+    return xr.Dataset(
+        {
+            "data": (("sample", "component"), data),
+            "position": (("step", "component"), around),
+            "loop": ("step", np.repeat(np.arange(n_loops), len(turn))),
+        },
+        coords={"component": [f"PC{i + 1}" for i in range(n_components)]},
+    )
 
 
 @dataclass
@@ -280,9 +300,13 @@ def analysis(template: str = "circle", names: list[str] | None = None) -> FakeAn
     rec = recording(names=names)
     if template == "undecided":
         reasons = ("landmark draws disagree (circle 60%, undecided 40%): record longer, or smooth more",)
-        return FakeAnalysis(rec, prepared(rec), FakeTopology(template, reasons, bars(template)), None, None, None, None)
+        return FakeAnalysis(
+            rec, prepared(rec), FakeTopology(template, reasons, bars(template), loops(0)), None, None, None, None
+        )
     degrees = 1 if template == "circle" else 2
-    topology = FakeTopology(template, ("circle 100% of 5 landmark draws",), bars(template, degrees=degrees))
+    topology = FakeTopology(
+        template, ("circle 100% of 5 landmark draws",), bars(template, degrees=degrees), loops(degrees)
+    )
     return FakeAnalysis(
         rec,
         prepared(rec),

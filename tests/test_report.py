@@ -29,6 +29,7 @@ from neuromanifold.report.document import format_number, image_uri
 from neuromanifold.report.figures.grid import folded
 from neuromanifold.report.scene import scene
 from neuromanifold.report.style import math_angle
+from neuromanifold.report.tables import votes
 
 VERDICTS = ("circle", "torus", "sphere", "undecided")
 NASTY = "<script>alert(1)</script>"
@@ -47,6 +48,11 @@ def all_figures() -> dict[str, Figure]:
         "tuning to position": figures.tuning(views.tuning_view(rec["activity"], rec["position"])),
         "bars of a circle": figures.barcodes(fakes.bars("circle", degrees=1))[0],
         "bars of a torus": figures.barcodes(fakes.bars("torus"))[0],
+        "diagrams of a circle": figures.diagrams(fakes.bars("circle", degrees=1))[0],
+        "diagrams of a torus": figures.diagrams(fakes.bars("torus"))[0],
+        "loops of a circle": figures.loops(fakes.loops(1)),
+        "loops of a torus": figures.loops(fakes.loops(2)),
+        "a loop in two components": figures.loops(fakes.loops(1, 2)),
         "latent": figures.latent_against(views.latent_view(latent, rec["head_direction"])),
         "latent and position": figures.latent_against(views.latent_view(latent, rec["position"])),
         "against": figures.curvature_against(fakes.against()),
@@ -161,6 +167,29 @@ def test_bars_show_the_longest_and_the_threshold():
     assert max(widths) == pytest.approx(1.9)
     named = bars.drop_vars("degree_").rename(degree_="hole")  # dimension without coordinate
     assert len(figures.barcodes(named)) == 3
+
+
+def test_diagrams_show_every_bar_and_the_band_of_shuffles():
+    bars = fakes.bars("torus")
+    ax = figures.diagram(bars, 1, Figure().subplots())
+    shown = np.concatenate([dots.get_offsets() for dots in ax.collections[1:]])
+    chosen = bars.isel(bar=np.flatnonzero(bars["degree"] == 1))
+    np.testing.assert_allclose(shown, np.c_[chosen["birth"], chosen["death"]])
+    edge = ax.collections[0].get_paths()[0].vertices
+    assert np.ptp(edge[:, 1] - edge[:, 0]) == pytest.approx(float(bars["null_threshold"][0]))
+
+
+def test_the_verdict_in_one_line():
+    bars = fakes.bars("torus").assign_attrs(reasons="2 loops with p = 0.010, 0.010")
+    assert report.verdict_line(bars) == "The activity lies on a torus: 2 loops with p = 0.010, 0.010."
+    assert report.verdict_line(fakes.bars("undecided")).startswith("Cannot tell")
+
+
+def test_the_votes_are_a_table():
+    (title, columns, rows) = vars(votes(fakes.analysis("circle").topology)).values()
+    assert title == "Which template: votes and margins"
+    assert len(columns) == 3
+    assert rows == (("circle", 0.8, 2.5), ("torus", 0.0, 0.3), ("undecided", 0.2, "—"))
 
 
 def test_tuning_view_finds_the_preferred_angles():
@@ -305,7 +334,7 @@ def test_page_says_what_was_found(pages):
 
 def test_number_of_figures_follows_what_was_reached(pages):
     counts = {template: len(Page(page).all("img")) for template, page in pages.items()}
-    assert counts == {"circle": 6, "torus": 8, "sphere": 8, "undecided": 2}
+    assert counts == {"circle": 8, "torus": 10, "sphere": 10, "undecided": 3}
     without = report.compose(fakes.analysis("circle"), title="unlabelled")
     assert "along latent angle" in " ".join(ax.get_title("left") for ax in without.figures[-1].figure.axes)
 
@@ -315,7 +344,7 @@ def test_a_categorical_variable_is_no_axis():
     side = xr.DataArray(["left", "right"] * 750, dims="time", attrs={"kind": "categorical"})
     analysis.recording = analysis.recording.assign(side=side)
     shown = report.pictures(analysis, "side")
-    assert len(shown) == 5
+    assert len(shown) == 7
     assert "latent angle" in shown[-1].caption
 
 

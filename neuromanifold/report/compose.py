@@ -11,19 +11,10 @@ from neuromanifold.report.content import Number, ReportContent
 from neuromanifold.report.document import format_number
 from neuromanifold.report.pictures import AnalysisLike, pictures
 from neuromanifold.report.sentences import sentences
-from neuromanifold.report.tables import tables
+from neuromanifold.report.tables import tables, votes
+from neuromanifold.report.verdicts import headline
 
-__all__ = ["compose", "headline", "numbers"]
-
-_VERDICTS = {
-    "undecided": "Cannot tell which manifold the activity lies on",
-    "contractible": "The activity fills a region without loops or cavities",
-    "circle": "The activity lies on a circle",
-    "sphere": "The activity lies on a sphere",
-    "torus": "The activity lies on a torus",
-    "klein": "The activity lies on a Klein bottle",
-    "projective": "The activity lies on a projective plane",
-}
+__all__ = ["compose", "numbers"]
 
 
 def compose(
@@ -63,7 +54,7 @@ def compose(
         numbers=tuple(numbers(analysis.statistics)) if analysis.statistics is not None else (),
         figures=pictures(analysis, variable),
         caveats=(*caveats, *_caveats(analysis, template)),
-        tables=tuple(tables(analysis.details)),
+        tables=(votes(analysis.topology), *tables(analysis.details)),
         methods=methods,
         references=tuple(references),
         settings=settings or {},
@@ -88,11 +79,6 @@ def _decoded(statistics: xr.Dataset | None) -> Iterator[str]:
         f"The activity tells {name} with an error of {format_number(error)}{interval} {error.attrs.get('units', '')} "
         f"({error.attrs.get('description', '')})."
     )
-
-
-def headline(template: str) -> str:
-    """The verdict as a sentence."""
-    return _VERDICTS.get(template, f"The activity lies on the template {template}")
 
 
 def numbers(statistics: xr.Dataset) -> Iterator[Number]:

@@ -68,6 +68,7 @@ def pictures(analysis: AnalysisLike, variable: str | None = None) -> tuple[Pictu
         _latent,
         _curvature,
         _barcodes,
+        _loops,
         _tuning,
     ]
     if variable is not None and analysis.recording[variable].attrs.get("kind") == "categorical":
@@ -200,6 +201,27 @@ def _barcodes(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]
         "scale; a bar is a hole from where it opens to where it closes. It counts when it is longer than the "
         "bars of shuffled activity (grey, drawn from the birth of each bar).",
         f"Barcodes by degree. Bars longer than those of shuffles: {_counts(bars)}.",
+    )
+    yield Picture(
+        "diagrams",
+        _figure(figures.diagrams(bars)[0]),
+        "The same bars as points: where a hole opens and where it closes. Those within the grey band above the "
+        "diagonal are no longer than bars of shuffled activity.",
+        "Persistence diagrams; the points above the band are the bars that count.",
+    )
+
+
+def _loops(analysis: AnalysisLike, variable: str | None) -> Iterator[Picture]:
+    paths = analysis.topology.loops_
+    n_loops = len(np.unique(paths["loop"]))
+    if not n_loops:
+        return
+    yield Picture(
+        "loops",
+        _figure(figures.loops(paths)),
+        "Which samples make the loops: a shortest closed path of samples round each, among the activity in which they "
+        "were found, in its three main components. A loop that few samples carry is worth a look at those.",
+        f"Closed paths round {n_loops} loop{'s' if n_loops > 1 else ''} among grey data points.",
     )
 
 

@@ -10,10 +10,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from neuromanifold.report import figures
-from neuromanifold.report.compose import headline
 from neuromanifold.report.content import Number, Picture, ReportContent, Table
 from neuromanifold.report.document import format_number
 from neuromanifold.report.sentences import ALPHA
+from neuromanifold.report.verdicts import headline
 
 __all__ = ["compose_sessions"]
 

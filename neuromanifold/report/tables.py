@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import xarray as xr
 
 from neuromanifold.report.content import Table
 
-__all__ = ["tables"]
+__all__ = ["tables", "votes"]
 
 # Name in ``Analysis.details`` -> dimension of the rows and title.
 TABLES = {
@@ -27,6 +28,19 @@ def tables(details: Mapping[str, xr.Dataset]) -> Iterator[Table]:
     for name, (dim, title) in TABLES.items():
         if name in details:
             yield _table(details[name], dim, title)
+
+
+def votes(topology: Any) -> Table:
+    """How the draws of landmarks voted, and how clear of the shuffles each template's holes stand.
+
+    Reads ``support_`` and ``alternatives_`` of a fitted :class:`~neuromanifold.topology.Topology`; templates in the
+    order of their margins.
+    """
+    support, margins = topology.support_, topology.alternatives_
+    names = [*margins, *(name for name in support if name not in margins)]
+    rows = ((name, support.get(name, 0.0), margins.get(name, "—")) for name in names)
+    columns = ("template", "share of landmark draws", "margin (above 1: its holes agree with the bars)")
+    return Table("Which template: votes and margins", columns, tuple(rows))
 
 
 def _table(dataset: xr.Dataset, dim: str, title: str) -> Table:

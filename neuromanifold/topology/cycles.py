@@ -6,16 +6,44 @@ the other way round. That other way, shortest by length, and the edge close a pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import xarray as xr
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import cdist
 
 from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold.topology.persistence import persistence_diagrams
 
-__all__ = ["representative_cycle"]
+__all__ = ["cycles_dataset", "longest_cycles", "representative_cycle"]
 
 # Ripser keeps distances in single precision.
 _ROUNDING = 1e-5
+N_SHOWN = 3
+
+
+def longest_cycles(landmarks: FloatArray, n_loops: int) -> tuple[IntArray, ...]:
+    """Landmarks along a closed path round each of the ``n_loops`` longest loops of a cloud (l, r), in order."""
+    bars = persistence_diagrams(landmarks, 1)[1]
+    longest = np.argsort(bars[:, 0] - bars[:, 1], kind="stable")[:n_loops]
+    return tuple(representative_cycle(landmarks, birth) for birth in bars[longest, 0])
+
+
+def cycles_dataset(points: FloatArray, rows: IntArray, cycles: Sequence[IntArray]) -> xr.Dataset:
+    """For figures: ``data`` (sample, component), some rows of the reduced activity (n, r) in its leading components,
+    and ``position`` (step, component) along each closed path, with the number of its ``loop`` (step).
+    """
+    shown = points[:, :N_SHOWN]
+    steps = np.concatenate([np.empty(0, np.int64), *cycles])
+    return xr.Dataset(
+        {
+            "data": (("sample", "component"), shown[rows], {"long_name": "reduced activity"}),
+            "position": (("step", "component"), shown[steps]),
+            "loop": ("step", np.repeat(np.arange(len(cycles)), [len(cycle) for cycle in cycles])),
+        },
+        coords={"component": [f"PC{i + 1}" for i in range(shown.shape[1])]},
+    )
 
 
 def representative_cycle(landmarks: FloatArray, birth: float) -> IntArray:

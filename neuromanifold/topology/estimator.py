@@ -19,13 +19,14 @@ from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised, validated
 from neuromanifold.topology.classify import UNDECIDED
-from neuromanifold.topology.cloud import CloudSettings, landmark_rows
+from neuromanifold.topology.cloud import CloudSettings
 from neuromanifold.topology.cost import check_cost
-from neuromanifold.topology.cycles import representative_cycle
+from neuromanifold.topology.cycles import cycles_dataset, longest_cycles
+from neuromanifold.topology.draws import clearest_draws
 from neuromanifold.topology.evidence import Evidence
 from neuromanifold.topology.look import Look, Question, look
 from neuromanifold.topology.metrics import UNITS, MetricName
-from neuromanifold.topology.persistence import PRIMES, persistence_diagrams
+from neuromanifold.topology.persistence import PRIMES
 from neuromanifold.topology.significance import NullKind, NullSettings, draw_rows
 from neuromanifold.topology.start import COORDINATES, clearest_coordinates
 
@@ -105,6 +106,8 @@ class Topology(TransformerMixin, BaseEstimator):
         (:mod:`neuromanifold.topology.universal_null`) as a second opinion; for figures and files.
     cycles_ : tuple of arrays (m,)
         For each loop counted over Z2, rows of ``X`` along a closed path round it, in order: the samples that make it.
+    loops_ : xarray.Dataset
+        The same paths among the reduced activity, in its three leading components; for figures.
     n_features_in_ : int
         Units.
 
@@ -174,7 +177,7 @@ class Topology(TransformerMixin, BaseEstimator):
         found = self._look(activity, intervals, n_components, rng)
         self._state(found)
         self._fit_coordinates(activity, rng)
-        self.cycles_ = self._cycles(activity, rng)
+        self._fit_cycles(activity, rng)
         self.bars_ = self._bars(found.evidence)
         return self
 
@@ -277,17 +280,15 @@ class Topology(TransformerMixin, BaseEstimator):
         except InputError as error:
             self.reasons_ = (*self.reasons_, f"transform gives NaN, for {error}")
 
-    def _cycles(self, activity: FloatArray, rng: np.random.Generator) -> tuple[IntArray, ...]:
-        """Rows along each claimed loop, of a draw of landmarks of their own."""
-        n_loops = self.betti_[PRIMES[0]][1]
-        if not n_loops:
-            return ()
-        rows = draw_rows(len(activity), self._cloud.n_samples, rng)
-        points = self._reduction(activity[rows])
-        _, chosen = landmark_rows(points, self._cloud, self.n_landmarks, rng)
-        bars = persistence_diagrams(points[chosen], 1)[1]
-        longest = np.argsort(bars[:, 0] - bars[:, 1], kind="stable")[:n_loops]
-        return tuple(rows[chosen[representative_cycle(points[chosen], birth)]] for birth in bars[longest, 0])
+    def _fit_cycles(self, activity: FloatArray, rng: np.random.Generator) -> None:
+        """Rows along each claimed loop, in the draw of landmarks that shows the loops most clearly."""
+        points, n_loops = self._reduction(activity), self.betti_[PRIMES[0]][1]
+        self.cycles_: tuple[IntArray, ...] = ()
+        if n_loops:
+            rows = clearest_draws(points, self._cloud, self.n_landmarks, n_loops, rng)[0]
+            self.cycles_ = tuple(rows[cycle] for cycle in longest_cycles(points[rows], n_loops))
+        shown = draw_rows(len(points), self._cloud.n_samples, rng)
+        self.loops_ = cycles_dataset(points, shown, self.cycles_).assign_attrs(template=self.template_)
 
     def _bars(self, evidence: Evidence) -> xr.Dataset:
         return evidence.dataset(UNITS[self.metric]).assign_attrs(

@@ -14,7 +14,7 @@ from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points
 from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
-from neuromanifold.topology.persistence import bar_lengths, persistence_diagrams
+from neuromanifold.topology.draws import clearest_draws
 from neuromanifold.topology.significance import draw_rows
 
 __all__ = ["COORDINATES", "clearest_coordinates", "start_coordinates", "template_coordinates"]
@@ -51,12 +51,8 @@ def clearest_coordinates(
     settings: CloudSettings,
     n_landmarks: int,
     rng: np.random.Generator,
-    n_draws: int = 5,
 ) -> CircularCoordinates | SphericalCoordinates:
-    """Coordinates from the draw of landmarks whose loops stand out most from the next one, of those that give any.
-
-    Where a loop is hardly longer than a gap between landmarks, the longest bars of one draw in several are not the
-    loops of the template, and coordinates along a gap say nothing.
+    """Coordinates from the clearest draw of landmarks (:mod:`neuromanifold.topology.draws`) that gives any.
 
     Raises
     ------
@@ -66,28 +62,18 @@ def clearest_coordinates(
     n_circles = COORDINATES[template]
     if n_circles == 0:
         return SphericalCoordinates.fit(_dense_draw(points, settings, rng))
-    clouds = []
-    for _ in range(n_draws):
-        dense = _dense_draw(points, settings, rng)
-        clouds.append(dense[farthest_points(dense, n_landmarks, rng)])
-    *others, last = sorted(clouds, key=lambda landmarks: _prominence(landmarks, n_circles), reverse=True)
-    for landmarks in others:
+    *others, last = clearest_draws(points, settings, n_landmarks, n_circles, rng)
+    for rows in others:
         try:
-            return circular_coordinates(landmarks, n_circles)
+            return circular_coordinates(points[rows], n_circles)
         except InputError:
             continue
-    return circular_coordinates(last, n_circles)
+    return circular_coordinates(points[last], n_circles)
 
 
 def _dense_draw(points: FloatArray, settings: CloudSettings, rng: np.random.Generator) -> FloatArray:
     drawn = points[draw_rows(len(points), settings.n_samples, rng)]
     return drawn[dense_part(drawn, settings)]
-
-
-def _prominence(landmarks: FloatArray, n_circles: int) -> float:
-    """The shortest of the ``n_circles`` longest degree-one bars, less the next."""
-    lengths = np.pad(bar_lengths(persistence_diagrams(landmarks, 1)[1]), (0, n_circles + 1))
-    return float(lengths[n_circles - 1] - lengths[n_circles])
 
 
 def start_coordinates(

@@ -14,12 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from neuromanifold.report.style import ACCENT, DPI, HEIGHT, HIGHLIGHT, WIDTH, drawn, plain
+from neuromanifold.report.verdicts import headline
 
-__all__ = ["barcode", "barcodes"]
+__all__ = ["BAND", "barcode", "barcodes", "hole_name", "last_finite", "scale_label", "threshold"]
 
 _HOLES = {0: "components", 1: "loops", 2: "cavities"}
 _MOST_BARS = 12  # per field and degree; the rest are shorter
-_BAND = "#C6C6C6"
+BAND = "#C6C6C6"
 
 
 @drawn
@@ -40,11 +41,11 @@ def barcodes(bars: xr.Dataset, figure: Figure | SubFigure | None = None) -> list
         height = max(HEIGHT, 0.9 + 1.25 * len(degrees))
         figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="constrained")
     axes = figure.subplots(len(degrees), 1, sharex=True, squeeze=False)[:, 0]
-    end = _last_finite(bars)
+    end = last_finite(bars)
     for ax, degree in zip(axes, degrees, strict=True):
         barcode(bars, degree, ax, end)
         ax.set_title("")
-    axes[0].set_title(f"Holes of the activity: {plain(bars.attrs.get('template', 'persistence'))}")
+    axes[0].set_title(plain(headline(str(bars.attrs.get("template", "undecided"))), 60))
     for ax in axes[:-1]:
         ax.set_xlabel("")
     _legend(axes[-1], bars)
@@ -54,15 +55,15 @@ def barcodes(bars: xr.Dataset, figure: Figure | SubFigure | None = None) -> list
 @drawn
 def barcode(bars: xr.Dataset, degree: int, ax: Axes, end: float | None = None) -> Axes:
     """The longest bars of one degree over each field, longest on top; endless bars are cut at ``end``."""
-    end = _last_finite(bars) if end is None else end
-    limit = _threshold(bars, degree)
+    end = last_finite(bars) if end is None else end
+    limit = threshold(bars, degree)
     row, ticks = 0, []
     for prime in sorted({int(p) for p in bars["prime"].to_numpy()}):
         birth, death, significant = _longest(bars, degree, prime)
         ticks.append((row + 0.5 * (len(birth) - 1), f"Z{prime}"))
         for b, d, strong in zip(birth, death, significant, strict=True):
             if np.isfinite(limit):
-                ax.barh(row, limit, left=b, height=0.9, color=_BAND, linewidth=0)
+                ax.barh(row, limit, left=b, height=0.9, color=BAND, linewidth=0)
             ax.barh(row, min(d, end) - b, left=b, height=0.5, color=HIGHLIGHT if strong else ACCENT, linewidth=0)
             if not np.isfinite(d):
                 ax.plot(end, row, marker=">", color=HIGHLIGHT if strong else ACCENT, markersize=4, clip_on=False)
@@ -72,11 +73,20 @@ def barcode(bars: xr.Dataset, degree: int, ax: Axes, end: float | None = None) -
     ax.set_xlim(0.0, 1.03 * end)
     ax.set_yticks([at for at, _ in ticks], [name for _, name in ticks])
     ax.tick_params(axis="y", length=0)
-    ax.set_ylabel(f"H{degree}: {_HOLES.get(degree, '')}".rstrip(": "))
-    units = bars["birth"].attrs.get("units") or f"{bars.attrs.get('metric', '')} distance".strip()
-    ax.set_xlabel(f"scale ({plain(units)})")
+    ax.set_ylabel(f"H{degree}: {hole_name(degree)}".rstrip(": "))
+    ax.set_xlabel(f"scale ({scale_label(bars)})")
     ax.set_title(f"Bars of degree {degree}")
     return ax
+
+
+def hole_name(degree: int) -> str:
+    """What holes of a degree are called; empty beyond cavities."""
+    return _HOLES.get(degree, "")
+
+
+def scale_label(bars: xr.Dataset) -> str:
+    """The unit of birth and death."""
+    return plain(bars["birth"].attrs.get("units") or f"{bars.attrs.get('metric', '')} distance".strip())
 
 
 def _longest(bars: xr.Dataset, degree: int, prime: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -88,7 +98,8 @@ def _longest(bars: xr.Dataset, degree: int, prime: int) -> tuple[np.ndarray, np.
     return birth[order], death[order], counts[order]
 
 
-def _threshold(bars: xr.Dataset, degree: int) -> float:
+def threshold(bars: xr.Dataset, degree: int) -> float:
+    """The length that a bar of a degree must exceed to count; infinite where none was computed."""
     limits = bars["null_threshold"]
     (dim,) = limits.dims
     degrees = limits[dim].to_numpy() if dim in limits.coords else np.arange(1, 1 + limits.size)
@@ -96,7 +107,8 @@ def _threshold(bars: xr.Dataset, degree: int) -> float:
     return float(found[0]) if found.size else np.inf
 
 
-def _last_finite(bars: xr.Dataset) -> float:
+def last_finite(bars: xr.Dataset) -> float:
+    """A little beyond the last birth or death."""
     ends = np.concatenate([bars["birth"].to_numpy(), bars["death"].to_numpy()])
     return 1.05 * float(ends[np.isfinite(ends)].max())
 
@@ -106,6 +118,6 @@ def _legend(ax: Axes, bars: xr.Dataset) -> None:
     handles = [
         Line2D([], [], color=HIGHLIGHT, linewidth=4, label="counts"),
         Line2D([], [], color=ACCENT, linewidth=4, label="does not count"),
-        Patch(color=_BAND, label=f"length of {share:g} % of shuffles"),
+        Patch(color=BAND, label=f"length of {share:g} % of shuffles"),
     ]
     ax.figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5, handlelength=1.2)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d import Axes3D
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
+from neuromanifold.report.figures.cube import cube, dress, scatter
 from neuromanifold.report.figures.grid import close, folded, goes_round
-from neuromanifold.report.style import CURVATURE_MAP, DPI, FAINT, HEIGHT, WIDTH, drawn, label
+from neuromanifold.report.style import CURVATURE_MAP, drawn, label
 
 __all__ = ["manifold"]
-
-_MOST_POINTS = 1500
 
 
 @drawn
@@ -37,17 +32,17 @@ def manifold(view: xr.Dataset, ax: Axes3D | None = None) -> Axes3D:
         Where to draw; a new figure otherwise.
     """
     own = ax is None
-    ax = _cube() if ax is None else ax
+    ax = cube() if ax is None else ax
     curvature = view["mean_curvature_norm"]
     low, high = np.nanpercentile(curvature.to_numpy(), [1, 99])
     colours = ScalarMappable(Normalize(low, high if high > low else low + 1e-9), colormaps[CURVATURE_MAP])
-    x, y, z = view["data"][:: max(1, view.sizes["sample"] // _MOST_POINTS)].to_numpy().T
-    ax.scatter(x, y, z, s=3, color=FAINT, alpha=0.35, linewidths=0, depthshade=False, rasterized=True)
+    scatter(ax, view["data"].to_numpy())
     if "angle_1" in view.coords:
         _surface(ax, view, colours)
     else:
         _curve(ax, view, colours)
-    _dress(ax, view)
+    names = [f"PC{i + 1} ({share:.0%})" for i, share in enumerate(view["share"].to_numpy())]
+    dress(ax, np.concatenate([view["position"].to_numpy(), view["data"].to_numpy()]), names)
     name = label(curvature.attrs.get("long_name", "mean curvature |H|"), curvature.attrs.get("units"))
     title = "Fitted manifold over the data, by curvature"
     if own:
@@ -57,12 +52,6 @@ def manifold(view: xr.Dataset, ax: Axes3D | None = None) -> Axes3D:
         ax.figure.colorbar(colours, ax=ax, label=name, shrink=0.7, pad=0.1, aspect=22)
         ax.set_title(title)
     return ax
-
-
-def _cube() -> Axes3D:
-    # Automatic layouts do not know how far the labels of a 3-D box reach: the place is stated.
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
-    return cast(Axes3D, figure.add_axes((-0.03, 0.06, 0.8, 0.88), projection="3d"))
 
 
 def _curve(ax: Axes3D, view: xr.Dataset, colours: ScalarMappable) -> None:
@@ -88,19 +77,3 @@ def _surface(ax: Axes3D, view: xr.Dataset, colours: ScalarMappable) -> None:
         shade=False,
         rasterized=True,
     )
-
-
-def _dress(ax: Axes3D, view: xr.Dataset) -> None:
-    corners = np.concatenate([view["position"].to_numpy(), view["data"].to_numpy()])
-    low, high = np.percentile(corners, [0.5, 99.5], axis=0)
-    middle, half = 0.5 * (low + high), 0.55 * float((high - low).max())
-    share = view["share"].to_numpy()
-    for i, axis in enumerate((ax.xaxis, ax.yaxis, ax.zaxis)):
-        axis.set_label_text(f"PC{i + 1} ({share[i]:.0%})")
-        axis.set_major_locator(MaxNLocator(3))
-        axis.pane.set_alpha(0.0)
-        axis.set_tick_params(labelsize=8, pad=-1)
-        # Equal scales on all axes: curvature is a length's inverse, so shape must not be stretched.
-        getattr(ax, f"set_{'xyz'[i]}lim")(middle[i] - half, middle[i] + half)
-    ax.set_box_aspect((1, 1, 1), zoom=0.95)
-    ax.view_init(elev=28, azim=-55)
