@@ -349,7 +349,8 @@ def test_topology_of_a_circle(circle, tmp_path):
     shown = run(*words, "--out", tmp_path / "bars")
     assert shown.exit_code == 0
     assert shown.stdout.startswith("Verdict: circle\n")
-    assert (tmp_path / "bars" / "figures" / "barcodes.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("barcodes", "diagrams", "loops"):
+        assert (tmp_path / "bars" / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     with xr.open_dataset(tmp_path / "bars" / "bars.nc", engine="h5netcdf") as bars:
         assert bars.attrs["template"] == "circle"
         assert int(bars["significant"].sum()) >= 2

@@ -18,12 +18,12 @@ __all__ = [
     "FIGURES",
     "writable_folder",
     "write_analysis",
-    "write_bars",
     "write_beside",
     "write_comparison",
     "write_findings",
     "write_study",
     "write_table",
+    "write_topology",
 ]
 
 _DPI = 200
@@ -39,6 +39,8 @@ _OF_ONE = (
     "latent_1_against_variable",
     "manifold",
     "barcodes",
+    "diagrams",
+    "loops",
     "tuning",
 )
 _OF_BOTH = ("beside_dimensionless_mean_curvature", "beside_log_volume")
@@ -96,13 +98,17 @@ def _written(result: Any, folder: Path, title: str, models: Mapping[str, Any]) -
     return {name: str(path) for name, path in files.items()}
 
 
-def write_bars(bars: Any, folder: Path) -> dict[str, str]:
-    """Barcodes of a topology as a figure and as numbers; their paths by name."""
-    figure = nm.report.figures.barcodes(bars)[0].get_figure()
-    path = _saved(figure, _figure_path(folder, "barcodes"))
-    numbers = folder / "bars.nc"
-    nm.storage.write_netcdf(numbers, bars)
-    return {"barcodes": str(path), "bars": str(numbers)}
+def write_topology(topology: Any, folder: Path) -> dict[str, str]:
+    """Barcodes, diagrams and loops of a topology as figures, and the bars as numbers; their paths by name."""
+    figures = {
+        "barcodes": nm.report.figures.barcodes(topology.bars_)[0],
+        "diagrams": nm.report.figures.diagrams(topology.bars_)[0],
+        "loops": nm.report.figures.loops(topology.loops_),
+    }
+    files = {name: _saved(ax.get_figure(), _figure_path(folder, name)) for name, ax in figures.items()}
+    files["bars"] = folder / "bars.nc"
+    nm.storage.write_netcdf(files["bars"], topology.bars_)
+    return {name: str(path) for name, path in files.items()}
 
 
 def write_beside(beside: Any, folder: Path) -> dict[str, str]:

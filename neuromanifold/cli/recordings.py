@@ -33,7 +33,7 @@ from neuromanifold.cli.options import (
     conditions,
     seconds,
 )
-from neuromanifold.cli.output import writable_folder, write_analysis, write_bars, write_comparison
+from neuromanifold.cli.output import writable_folder, write_analysis, write_comparison, write_topology
 from neuromanifold.cli.program import app, examples
 from neuromanifold.cli.summary import (
     analysis_lines,
@@ -165,7 +165,7 @@ def topology(
     seed: Seed = 0,
     jobs: Jobs = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the barcodes, as a figure and as numbers.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the bars, as figures and as numbers.")
     ] = None,
     require_template: Required = False,
     json: AsJson = False,
@@ -188,7 +188,7 @@ def topology(
         )
         content = {"file": str(file), **topology_summary(found), "files": {}}
         if folder is not None:
-            content["files"] = write_bars(found.bars_, folder)
+            content["files"] = write_topology(found, folder)
         running.show(content, [*topology_lines(content), *files_lines(content["files"])])
         _require(content, require_template)
 
