@@ -31,6 +31,7 @@ from neuromanifold.topology.cost import Cost, check_cost
 from neuromanifold.topology.cycles import representative_cycle
 from neuromanifold.topology.evidence import Evidence, common_window
 from neuromanifold.topology.folds import fold_ratio
+from neuromanifold.topology.partition import weights
 from neuromanifold.topology.persistence import PRIMES, Cocycle, bar_lengths, longest_cocycles
 from neuromanifold.topology.significance import (
     draw_rows,
@@ -329,17 +330,17 @@ def test_only_landmarks_joined_to_the_nearest_one_carry_weight():
     points = 1.5 * flat_torus(torus_angles(200, seed=3))
     distance = cdist(points, map_.landmarks)
     nearest = distance.argmin(axis=1)
-    weight = map_._weights(distance, nearest)
+    weight = weights(distance, nearest, map_.joined, map_.radius)
     np.testing.assert_allclose(weight.sum(axis=1), 1.0)
     assert not np.any(weight[~map_.joined[nearest]])
 
 
 def test_steps_are_a_harmonic_integer_cocycle():
     map_ = circular_coordinates(landmarks(flat_torus(torus_angles(1500)), 90), 2)
-    weights = edge_weights(cdist(map_.landmarks, map_.landmarks), 2 * map_.radius)
+    strength = edge_weights(cdist(map_.landmarks, map_.landmarks), 2 * map_.radius)
     for phase, steps in zip(map_.phase, map_.steps, strict=True):
         # Harmonic: what flows into a landmark flows out.
-        np.testing.assert_allclose((weights * steps).sum(axis=1), 0.0, atol=1e-6)
+        np.testing.assert_allclose((strength * steps).sum(axis=1), 0.0, atol=1e-6)
         # Integer: theta = eta + d tau.
         eta = (steps - phase[None, :] + phase[:, None])[map_.joined]
         np.testing.assert_allclose(eta, eta.round(), atol=1e-8)

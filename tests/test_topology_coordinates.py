@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import neuromanifold as nm
+from neuromanifold._errors import InputError
 from neuromanifold.data.inference import InferenceWarning
 from neuromanifold.statistics import best_rotation
-from neuromanifold.topology import Topology, circular_coordinates
+from neuromanifold.topology import Topology, circular_coordinates, projective_coordinates
 from neuromanifold.topology.cloud import CloudSettings, Reduction, farthest_points
 from neuromanifold.topology.coordinates import edge_weights
 from neuromanifold.topology.start import clearest_coordinates
@@ -114,6 +115,75 @@ def test_the_draw_whose_loops_stand_out_is_taken():
     for seed in range(2):
         map_, points = coordinates("torus", activity, 6, seed)
         assert best_basis(map_(points), phases) > 0.93
+
+
+def lines(angles):
+    """Unit vectors of angles (n, 2) on the sphere, each up to its sign."""
+    theta, phi = angles.T
+    return np.c_[np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)]
+
+
+def line_error(found, true, n_starts=20):
+    """Median angle (degrees) between lines (n, 3) after the best rotation: orthogonal Procrustes, signs in turn."""
+    errors = []
+    for seed in range(n_starts):
+        turn = np.linalg.qr(rng(seed).standard_normal((3, 3)))[0]
+        for _ in range(20):
+            signs = np.sign(np.sum((found @ turn) * true, axis=1))
+            left, _, right = np.linalg.svd((found * signs[:, None]).T @ true)
+            turn = left @ right
+        cosine = np.abs(np.sum((found @ turn) * true, axis=1))
+        errors.append(np.degrees(np.median(np.arccos(np.clip(cosine, 0, 1)))))
+    return min(errors)
+
+
+def directions(n, seed):
+    z = rng(seed).standard_normal((n, 3))
+    return z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+def veronese(z):
+    """The projective plane in R^6: products of coordinates, the same for z and -z."""
+    i, j = np.triu_indices(3)
+    return z[:, i] * z[:, j] * np.where(i == j, 1.0, np.sqrt(2))
+
+
+def test_projective_coordinates_are_the_lines_and_do_not_tear():
+    z = directions(1500, 0)
+    points = veronese(z)
+    map_ = projective_coordinates(points[farthest_points(points, 250, rng())])
+    found = map_(points)
+    assert found[:, 0].max() <= np.pi / 2
+    assert line_error(lines(found), z) < 3
+    # Along a closed path that leads to the other sheet, neighbours stay neighbours, across its sign too.
+    turn = np.linspace(0, np.pi, 400)
+    path = lines(map_(veronese(np.c_[np.cos(turn), np.sin(turn), np.zeros(400)])))
+    assert np.abs(np.sum(path[1:] * path[:-1], axis=1)).min() > np.cos(0.1)
+    assert abs(path[0] @ path[-1]) > 0.999
+
+
+def test_projective_coordinates_of_a_population():
+    z, preferred = directions(2500, 1), directions(100, 2)
+    counts = rng(3).poisson(10 * np.exp(3 * ((z @ preferred.T) ** 2 - 1)))
+    map_, points = coordinates("projective", np.sqrt(counts), 8)
+    assert line_error(lines(map_(points)), z) < 8
+
+
+def test_a_cloud_without_a_loop_has_no_projective_coordinates():
+    with pytest.raises(InputError, match="no loop over Z2"):
+        projective_coordinates(np.array([[0.0, 0], [1, 0], [0, 1]]))
+
+
+def test_loops_are_drawn_from_the_samples_that_make_them():
+    activity, angle = ring_of_units(800, 5)
+    topology = Topology(n_shuffles=19, n_landmarks=80, random_state=0).fit(activity)
+    (cycle,) = topology.cycles_
+    paths = topology.loops_
+    assert paths.sizes["step"] == len(cycle)
+    steps = np.angle(np.exp(1j * (np.roll(angle[cycle], -1) - angle[cycle])))
+    assert abs(steps.sum()) == pytest.approx(2 * np.pi)
+    near = np.abs(paths["data"].to_numpy()[:, None] - paths["position"].to_numpy()).sum(axis=-1).min(axis=0)
+    np.testing.assert_allclose(near, 0, atol=1e-12)
 
 
 # -- real recordings and what is simulated along them ---------------------------------------------------------------

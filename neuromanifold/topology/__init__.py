@@ -3,13 +3,16 @@
 from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
 from neuromanifold.topology.estimator import Topology
 from neuromanifold.topology.persistence import persistence_diagrams
+from neuromanifold.topology.projective import ProjectiveCoordinates, projective_coordinates
 from neuromanifold.topology.start import start_coordinates
 
 __all__ = [
     "CircularCoordinates",
+    "ProjectiveCoordinates",
     "SphericalCoordinates",
     "Topology",
     "circular_coordinates",
     "persistence_diagrams",
+    "projective_coordinates",
     "start_coordinates",
 ]

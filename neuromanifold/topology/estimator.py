@@ -184,8 +184,8 @@ class Topology(TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike | xr.Dataset) -> FloatArray:
         """Coordinates on ``template_`` of activity (n, d): angles in radians (n, k).
 
-        Circle and torus from cohomology, sphere from the leading components; NaN (n, 1) where the template has no
-        coordinates here (contractible, undecided).
+        Circle, torus and projective plane from cohomology, sphere from the leading components; NaN (n, 1) where there
+        are none (contractible, Klein bottle, undecided).
         """
         check_is_fitted(self)
         given = to_arrays(X).X if isinstance(X, xr.Dataset) else X

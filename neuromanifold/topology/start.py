@@ -1,10 +1,14 @@
-"""Coordinates on a named template from activity: circles from cohomology, sphere and disc from leading components.
+"""Coordinates on a named template from activity: circles and the projective plane from cohomology, sphere and disc from
+leading components.
 
 They serve on their own (``Topology.transform``) and start an unsupervised fit, which tries several reductions because
 no one suits every population: standardised or not, all samples or the dense ones.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
@@ -13,24 +17,31 @@ from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points
-from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
+from neuromanifold.topology.coordinates import SphericalCoordinates, circular_coordinates
 from neuromanifold.topology.draws import clearest_draws
+from neuromanifold.topology.projective import projective_coordinates
 from neuromanifold.topology.significance import draw_rows
 
 __all__ = ["COORDINATES", "clearest_coordinates", "start_coordinates", "template_coordinates"]
 
-# Templates that cohomology or components give coordinates on, and how many circles they need.
-COORDINATES = {"circle": 1, "torus": 2, "sphere": 0}
+Coordinates: TypeAlias = Callable[[FloatArray], FloatArray]
+
+# Templates with coordinates: how many loops a draw of landmarks shows, and the map that landmarks (l, r) give. A Klein
+# bottle has none here: one of its angles changes sign round the other, so that no class of a loop gives it.
+COORDINATES: dict[str, tuple[int, Callable[[FloatArray], Coordinates]]] = {
+    "circle": (1, lambda landmarks: circular_coordinates(landmarks, 1)),
+    "torus": (2, lambda landmarks: circular_coordinates(landmarks, 2)),
+    "projective": (1, lambda landmarks: projective_coordinates(landmarks)),
+    "sphere": (0, SphericalCoordinates.fit),
+}
+# Those that a fit without labels may start from.
+STARTS = ("circle", "torus", "sphere")
 VARIANTS = ((False, 1.0), (True, 0.8), (False, 0.8), (True, 1.0))
 
 
 def template_coordinates(
-    template: str,
-    points: FloatArray,
-    settings: CloudSettings,
-    n_landmarks: int,
-    rng: np.random.Generator,
-) -> CircularCoordinates | SphericalCoordinates:
+    template: str, points: FloatArray, settings: CloudSettings, n_landmarks: int, rng: np.random.Generator
+) -> Coordinates:
     """Coordinates on a named template from reduced activity (n, r): a map from (n, r) to angles (n, k).
 
     Raises
@@ -38,20 +49,14 @@ def template_coordinates(
     InputError
         If this draw of landmarks does not show the loops, or they do not lift to the integers.
     """
+    n_loops, coordinates = COORDINATES[template]
     dense = _dense_draw(points, settings, rng)
-    if COORDINATES[template] == 0:
-        return SphericalCoordinates.fit(dense)
-    chosen = farthest_points(dense, n_landmarks, rng)
-    return circular_coordinates(dense[chosen], COORDINATES[template])
+    return coordinates(dense[farthest_points(dense, n_landmarks, rng)] if n_loops else dense)
 
 
 def clearest_coordinates(
-    template: str,
-    points: FloatArray,
-    settings: CloudSettings,
-    n_landmarks: int,
-    rng: np.random.Generator,
-) -> CircularCoordinates | SphericalCoordinates:
+    template: str, points: FloatArray, settings: CloudSettings, n_landmarks: int, rng: np.random.Generator
+) -> Coordinates:
     """Coordinates from the clearest draw of landmarks (:mod:`neuromanifold.topology.draws`) that gives any.
 
     Raises
@@ -59,16 +64,16 @@ def clearest_coordinates(
     InputError
         The last draw's complaint if none gives coordinates.
     """
-    n_circles = COORDINATES[template]
-    if n_circles == 0:
-        return SphericalCoordinates.fit(_dense_draw(points, settings, rng))
-    *others, last = clearest_draws(points, settings, n_landmarks, n_circles, rng)
+    n_loops, coordinates = COORDINATES[template]
+    if n_loops == 0:
+        return coordinates(_dense_draw(points, settings, rng))
+    *others, last = clearest_draws(points, settings, n_landmarks, n_loops, rng)
     for rows in others:
         try:
-            return circular_coordinates(points[rows], n_circles)
+            return coordinates(points[rows])
         except InputError:
             continue
-    return circular_coordinates(points[last], n_circles)
+    return coordinates(points[last])
 
 
 def _dense_draw(points: FloatArray, settings: CloudSettings, rng: np.random.Generator) -> FloatArray:
@@ -94,10 +99,10 @@ def start_coordinates(
     """
     if template == "contractible":
         return [_window_coordinates(activity)]
-    if template not in COORDINATES:
+    if template not in STARTS:
         raise InputError(
             f"there are no starting coordinates on {template!r} without labels (there are for "
-            f"{', '.join(map(repr, COORDINATES))} and 'contractible'): give task coordinates y"
+            f"{', '.join(map(repr, STARTS))} and 'contractible'): give task coordinates y"
         )
     starts, failures = [], []
     for index, seed in enumerate(spawn_seeds(random_state, n_starts)):

@@ -54,7 +54,7 @@ def diagram(bars: xr.Dataset, degree: int, ax: Axes) -> Axes:
     for prime, marker in zip(np.unique(bars["prime"].to_numpy()).tolist(), _MARKERS, strict=False):
         chosen = bars.isel(bar=np.flatnonzero((bars["degree"] == degree) & (bars["prime"] == prime)))
         death = np.minimum(chosen["death"].to_numpy(), end)
-        colours = np.where(chosen["significant"].to_numpy(), HIGHLIGHT, ACCENT)
+        colours = [HIGHLIGHT if counts else ACCENT for counts in chosen["significant"].to_numpy()]
         ax.scatter(
             chosen["birth"], death, s=22, marker=marker, facecolors="none", edgecolors=colours, label=f"Z{prime}"
         )
