@@ -3,10 +3,10 @@
 The persistent degree-one class over Z2 gives each edge of the landmark cloud a sign ``s_ij``: -1 where it leads to the
 other sheet of the double cover. Odd functions on the cover, which change sign between its sheets, are numbers on the
 landmarks that compare along an edge up to its sign; their Laplacian is ``L_ij = δ_ij Σ_k w_ik - s_ij w_ij``, with the
-weights of :func:`~neuromanifold.topology.coordinates.edge_weights`. On a round sphere its lowest eigenspace holds the three
-Cartesian coordinates: ``±(x, y, z)`` of a landmark are its entries in the three lowest eigenvectors, each of unit mean
-square, set to length one. The partition of unity carries them to every other point, signs included. (The Z2 classifying
-map of Perea 2018, followed by a reduction to three dimensions, with eigenvectors for the reduction.)
+weights of :func:`~neuromanifold.topology.coordinates.edge_weights`. On a round sphere its lowest eigenspace holds the
+three Cartesian coordinates: ``±(x, y, z)`` of a landmark are its entries in the three lowest eigenvectors, each of unit
+mean square, set to length one. The partition of unity carries them to every other point, signs included. (The Z2
+classifying map of Perea 2018, followed by a reduction to three dimensions, with eigenvectors for the reduction.)
 """
 
 from __future__ import annotations
