@@ -16,6 +16,7 @@ from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.data.intervals import interval_slices
 from neuromanifold.data.readers import inspect, load, recordings_in
 from neuromanifold.data.recording import to_arrays
+from neuromanifold.storage import write_zarr
 
 pytestmark = pytest.mark.filterwarnings("ignore::neuromanifold.data.inference.InferenceWarning")
 
@@ -215,6 +216,16 @@ def test_zarr_stores_are_datasets(version, tmp_path):
     np.testing.assert_array_equal(rec["activity"], ds["counts"])
     np.testing.assert_allclose(to_arrays(rec, "heading").y, ds["heading"])
     assert "counts" in str(inspect(tmp_path / "r.zarr"))
+
+
+def test_a_recording_with_labels_goes_through_zarr(tmp_path):
+    pytest.importorskip("zarr", reason="pip install neuromanifold[zarr]")
+    write_phy(tmp_path / "ks")
+    rec = load(tmp_path / "ks", bin_size=0.25)
+    write_zarr(tmp_path / "r.zarr", rec)
+    again = load(tmp_path / "r.zarr")
+    xr.testing.assert_equal(again["activity"], rec["activity"])
+    assert nm.select_units(again, {"group": "good"}).sizes["unit"] == 2
 
 
 def test_hostile_zarr_stores_are_refused(tmp_path):

@@ -138,6 +138,20 @@ def test_labels_that_share_a_name_are_told_apart_and_survive_a_file(session, tmp
     assert nm.select_units(again, {"unit_head-direction": True}).sizes["unit"] == 2
 
 
+def test_epochs_without_an_end_are_left_out_and_overlapping_ones_refused(session):
+    with h5py.File(session, "a") as file:
+        trials = typed(file["intervals"], "trials", "TimeIntervals")
+        trials["start_time"], trials["stop_time"] = [30.0, 12.0, 20.0, 40.0], [35.0, 17.0, np.nan, 40.0]
+        trials["side"] = [3, 1, 2, 4]
+    with pytest.warns(UserWarning, match="2 of 4 epochs of 'trials' have no end or no length"):
+        rec = load(session, bin_size=0.5, interval="trials")
+    assert rec["side"].to_numpy()[[0, 10]].tolist() == [1, 3], "labels follow their epochs into order"
+    with h5py.File(session, "a") as file:
+        file["intervals/trials/stop_time"][1] = 31.0
+    with pytest.raises(InputError, match="epochs overlap"):
+        load(session, bin_size=0.5, interval="trials")
+
+
 def test_units_are_seen_within_what_all_were_observed(session):
     with h5py.File(session, "a") as file:
         file["units"]["obs_intervals"] = np.array([[0, 20], [30, 60]] + [[0, 60]] * 4, dtype=float)

@@ -6,13 +6,14 @@ import hashlib
 import json
 import threading
 import zipfile
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_nwb import write_epochs, write_units
+from test_nwb import series, text, typed, write_epochs, write_units
 
 import neuromanifold as nm
 from neuromanifold._errors import DownloadError, FileFormatError, InputError
@@ -130,6 +131,56 @@ def test_dandi_is_asked_for_the_file_and_its_digest(archive, monkeypatch, honest
     monkeypatch.setitem(PUBLIC, "gone", entry(found.address, archive="dandi", file="sub/gone.nwb"))
     with pytest.raises(DownloadError, match=r"has no sub/gone\.nwb: look at doi\.org/10\.1/x"):
         nm.datasets.fetch("gone")
+
+
+def write_mouse32(path: Path) -> None:
+    """Units with an area, angles called rx, ry, rz, epochs by tag, sleep stages: the layout of Mouse32-140822.nwb."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.5.0"
+        write_units(file, TRAINS, ["adn", "adn", "thalamus", "adn"])
+        write_epochs(file)
+        sws = typed(file["intervals"], "sws", "TimeIntervals")
+        sws["start_time"], sws["stop_time"] = [1.0], [9.0]
+        compass = typed(typed(file.create_group("processing"), "behavior", "ProcessingModule"), "x", "CompassDirection")
+        clock = np.arange(10, 50, 0.05)
+        for name in ("rx", "ry", "rz"):
+            series(compass, name, "SpatialSeries", np.mod(clock, 2 * np.pi), "radian", timestamps=clock)
+
+
+def write_postsubiculum(path: Path) -> None:
+    """Units said to be head-direction cells or not, epochs by arena: the layout of DANDI 000939."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nwb_version"] = "2.5.0"
+        units = write_units(file, TRAINS, ["PoS"] * 4)
+        units["is_head_direction"] = np.array([1, 0, 1, 1], dtype=np.uint8)
+        units["waveform_mean"] = np.zeros((4, 40, 64))
+        epochs = typed(file.create_group("intervals"), "epochs", "TimeIntervals")
+        epochs["start_time"], epochs["stop_time"], epochs["tags_index"] = [0.0, 10.0], [10.0, 50.0], [1, 2]
+        text(epochs, "tags", ["home_cage", "wake_square"])
+        behaviour = typed(file.create_group("processing"), "behavior", "ProcessingModule")
+        compass, clock = typed(behaviour, "CompassDirection", "CompassDirection"), np.arange(10, 50, 0.01)
+        series(compass, "head-direction", "SpatialSeries", np.mod(clock, 2 * np.pi), "radians", timestamps=clock)
+        lfp = typed(typed(file["processing"], "ecephys", "ProcessingModule"), "LFP", "LFP")
+        series(lfp, "LFP", "ElectricalSeries", np.zeros((50, 8), dtype=np.int16), "volts", start=0.0, rate=2000.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "variable"),
+    [("peyrache_mouse32", write_mouse32, "ry"), ("duszkiewicz_A3707", write_postsubiculum, "head-direction")],
+)
+def test_layouts_of_the_registry_are_read_by_its_own_choices(archive, monkeypatch, name, write, variable):
+    folder, address = archive
+    write(folder / "s.nwb")
+    local = {"address": f"{address}/s.nwb", "archive": "file", "digest": f"sha256:{sha256(folder / 's.nwb')}"}
+    monkeypatch.setitem(PUBLIC, name, replace(PUBLIC[name], **local))
+    rec = nm.datasets.load(name)
+    assert rec.sizes == {"time": 1600, "unit": 3}
+    assert list(rec.data_vars) == ["activity", variable, "tags"]
+    assert rec[variable].attrs == {"kind": "circular", "units": "rad", "period": 2 * np.pi}
+    known = np.isfinite(rec[variable].to_numpy())
+    assert known.mean() > 0.99
+    error = (rec[variable] - rec["time"]).to_numpy()[known]
+    assert np.abs(np.angle(np.exp(1j * error))).max() < 1e-3
 
 
 def write_gardner(path: Path, cells=None) -> None:

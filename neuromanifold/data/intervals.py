@@ -64,7 +64,7 @@ def checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
         raise InputError(f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}")
     spans = spans[np.argsort(spans[:, 0])]
     if (spans[1:, 0] < spans[:-1, 1]).any():
-        raise InputError("epochs overlap: each bin can belong to one only")
+        raise InputError("epochs overlap, but each bin can belong to one only: choose fewer, such as those of one tag")
     return spans
 
 

@@ -91,8 +91,7 @@ def spans_of(contents: Contents, choice: Choice, n: int) -> Spans:
         entry = contents.named(given, "interval")
         values = np.asarray(entry.read())
         if entry.role == "epochs":
-            order = np.argsort(values[:, 0], kind="stable")
-            return Spans(checked_epochs(values), columns={name: row[order] for name, row in entry.labels.items()})
+            return _epochs(entry, values)
         given = np.ravel(values) if entry.length == n else values
     if given is not None:
         array = np.asarray(given)
@@ -103,6 +102,17 @@ def spans_of(contents: Contents, choice: Choice, n: int) -> Spans:
     return Spans(
         label=found[0] if len(found) == 1 else np.unique(np.stack(found), axis=1, return_inverse=True)[1].ravel()
     )
+
+
+def _epochs(entry: Entry, values: FloatArray) -> Spans:
+    """Epochs of a table in order of time, with its columns; those without an end, or of no length, are left out."""
+    real = np.flatnonzero(np.isfinite(values).all(axis=1) & (values[:, 1] > values[:, 0]))
+    if len(real) < len(values):
+        warn(f"{len(values) - len(real)} of {len(values)} epochs of {entry.name!r} have no end or no length: left out")
+    order = real[np.argsort(values[real, 0], kind="stable")]
+    if not len(order):
+        raise InputError(f"{entry.name!r} has no epoch with a start before its stop")
+    return Spans(checked_epochs(values[order]), columns={name: row[order] for name, row in entry.labels.items()})
 
 
 def spike_scale(contents: Contents, entry: Entry, trains: Sequence[npt.NDArray[Any]], choice: Choice) -> float:
