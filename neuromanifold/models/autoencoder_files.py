@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from neuromanifold._errors import FileFormatError, InputError
-from neuromanifold._parameters import Parameters
-from neuromanifold.geometry.ambient import AMBIENTS
 from neuromanifold.models.autoencoder_training import Networks
 from neuromanifold.models.files import plain
-from neuromanifold.models.regularizers import REGULARIZERS
+from neuromanifold.models.holder_files import read_regularizers, written_regularizers
 from neuromanifold.storage import read_arrays, write_arrays
 
 __all__ = ["AUTOENCODER_KIND", "AutoencoderState", "read_autoencoder_state", "write_autoencoder_state"]
@@ -38,7 +35,7 @@ class AutoencoderState:
 def write_autoencoder_state(path: str | os.PathLike[str], state: AutoencoderState) -> None:
     """Write a model's state, atomically."""
     settings = {name: plain(value) for name, value in state.settings.items() if name != "regularizers"}
-    settings["regularizers"] = [_written(regularizer) for regularizer in state.settings["regularizers"]]
+    settings["regularizers"] = written_regularizers(state.settings["regularizers"])
     header = {"kind": AUTOENCODER_KIND, "schema": SCHEMA, "settings": settings}
     arrays = {f"networks.{name}": value.cpu().numpy() for name, value in state.networks.state_dict().items()}
     write_arrays(path, header, {**arrays, "centre": state.centre.numpy(), "spread": state.spread.numpy()})
@@ -63,7 +60,7 @@ def read_autoencoder_state(path: str | os.PathLike[str]) -> AutoencoderState:
     try:
         settings = dict(header["settings"])
         settings["hidden"] = tuple(settings["hidden"])
-        settings["regularizers"] = tuple(_read(written) for written in settings["regularizers"])
+        settings["regularizers"] = read_regularizers(settings["regularizers"])
         tensors = {name: torch.as_tensor(values) for name, values in arrays.items()}
         return AutoencoderState(settings, _networks(settings, tensors), tensors["centre"], tensors["spread"])
     except (KeyError, TypeError, RuntimeError) as error:
@@ -81,24 +78,3 @@ def _networks(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Net
     weights = {name.removeprefix("networks."): v for name, v in tensors.items() if name.startswith("networks.")}
     networks.double().load_state_dict(weights)
     return networks
-
-
-def _written(holder: Parameters) -> dict[str, Any]:
-    """A regulariser or a metric as JSON has it, by the name of its class."""
-    params = holder.get_params(deep=False)
-    return {
-        "name": type(holder).__name__,
-        "parameters": {name: _written(v) if isinstance(v, Parameters) else _plain(v) for name, v in params.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.tolist()
-    return value.tolist() if isinstance(value, np.ndarray) else plain(value)
-
-
-def _read(written: Mapping[str, Any]) -> Any:
-    kinds = {kind.__name__: kind for kind in (*REGULARIZERS, *AMBIENTS)}
-    params = {name: _read(v) if isinstance(v, dict) else v for name, v in written["parameters"].items()}
-    return kinds[written["name"]](**params)

@@ -17,6 +17,7 @@ from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder
 from neuromanifold.models.fit_states import scores_of
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.holder_files import read_regularizers, written_regularizers
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.progress import State
@@ -46,7 +47,11 @@ def write_state(path: str | os.PathLike[str], state: ModelState) -> None:
     header = {
         "kind": KIND,
         "schema": SCHEMA,
-        "settings": settings | {"template": state.template.name},
+        "settings": settings
+        | {
+            "template": state.template.name,
+            "regularizers": written_regularizers(state.settings["regularizers"]),
+        },
         **half_state(generative)[0],
         **state.facts,
     }
@@ -106,7 +111,10 @@ def half_of(state: State, template: Manifold, likelihood: str, exposure: float) 
 
 
 def _state(header: dict[str, Any], tensors: dict[str, Tensor]) -> ModelState:
-    settings = header["settings"] | {"hidden": tuple(header["settings"]["hidden"])}
+    settings = header["settings"] | {
+        "hidden": tuple(header["settings"]["hidden"]),
+        "regularizers": read_regularizers(header["settings"].get("regularizers", ())),
+    }
     template = resolve(settings["template"])
     # Files of the first version have no likelihood: it was Gaussian.
     likelihood, exposure = settings.get("likelihood", "gaussian"), settings.get("exposure", 1.0)

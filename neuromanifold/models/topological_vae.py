@@ -39,11 +39,15 @@ from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
 from neuromanifold.models.files import ModelState, half_of, half_state, plain, read_state, write_state
 from neuromanifold.models.gauge import gauge_name
+from neuromanifold.models.holder_files import written_regularizers
 from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
 from neuromanifold.models.labels import check_labels, exact_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
+from neuromanifold.models.penalised_decoder import check_acts_on_decoder, penalised
 from neuromanifold.models.progress import Progress, fit_key
+from neuromanifold.models.regularizers import Regularizer
+from neuromanifold.models.regularizers.holder import RegularizedMixin, check_regularizers
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["TopologicalVAE", "restored_vae"]
@@ -52,7 +56,7 @@ __all__ = ["TopologicalVAE", "restored_vae"]
 UNKEYED = {"checkpoint", "verbose"}
 
 
-class TopologicalVAE(TransformerMixin, BaseEstimator):
+class TopologicalVAE(RegularizedMixin, TransformerMixin, BaseEstimator):
     """Variational autoencoder with latent space ``template``.
 
     Parameters
@@ -87,6 +91,10 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
     offsets : None, "intervals" or array (n,)
         Groups of samples whose labels have a zero of their own (the intervals that ``fit`` is given, or a group for
         each row): a constant is estimated for each, on circles and tori.
+    regularizers : tuple of DecoderRegularizer
+        What the decoder's geometry is held to (``nm.regularizers``; the template's own metric stands for that of the
+        latent space): after the fit, the decoder moves to the nearest one that the penalties allow, and the encoder
+        learns from it. Reached by ``set_params(regularizers__0__weight=…)``.
     warm_start : bool
         ``fit`` goes on from the fit before, if there is one, in place of starts of its own: a few steps from its
         decoder and its encoder. With labels the decoder needs no start, and only the encoder goes on.
@@ -156,6 +164,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         exposure: float = 1.0,
         label_tolerance: float | Literal["auto"] = "auto",
         offsets: ArrayLike | Literal["intervals"] | None = None,
+        regularizers: Sequence[Regularizer] = (),
         warm_start: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         device: str = "auto",
@@ -176,6 +185,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         self.exposure = exposure
         self.label_tolerance = label_tolerance
         self.offsets = offsets
+        self.regularizers = regularizers
         self.warm_start = warm_start
         self.checkpoint = checkpoint
         self.device = device
@@ -206,6 +216,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         template = resolve(self.template)
         check_settings(self.get_params())
         check_label_settings(self.label_tolerance, self.offsets, self.likelihood)
+        check_regularizers(self.regularizers, template.dim)
+        check_acts_on_decoder(self.regularizers)
         before = self if self.warm_start and hasattr(self, "generative_") else None
         activity = self._validated(X, reset=before is None)
         labels = check_labels(y, len(activity), template)
@@ -236,7 +248,7 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             half_state,
             partial(half_of, template=template, likelihood=self.likelihood, exposure=settings.exposure),
         )
-        self._adopt(generative)
+        self._adopt(penalised(generative, x, self.regularizers, settings.beta, seeds[0]))
         if offset_groups is not None and self.generative_.offsets is not None:
             labels = offset_groups.without(labels, self.generative_.offsets)
             self.offsets_ = offsets_table(offset_groups.names, self.generative_.offsets)
@@ -256,7 +268,8 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
                 f"checkpoint needs the same seed in the call that goes on: random_state must be an int, got "
                 f"{self.random_state!r}"
             )
-        stated = {name: plain(value) for name, value in self.get_params().items() if name not in UNKEYED}
+        stated = {name: plain(value) for name, value in self.get_params(deep=False).items() if name not in UNKEYED}
+        stated["regularizers"] = written_regularizers(self.regularizers)
         others = () if settings.offset_groups is None else (settings.offset_groups,)
         if settings.start is not None:
             others = (*others, *settings.start.arrays().values())
@@ -290,10 +303,12 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
         check_further(activity, labels, self.gauge_, groups)
         x, u, intervals = self._tensors(activity, labels, groups)
         offsets = self.offsets_
-        self._adopt(self.generative_.updated(float(self.beta), x, u, intervals))
+        seeds = spawn_seeds(self.random_state, 2)
+        generative = self.generative_.updated(float(self.beta), x, u, intervals)
+        self._adopt(penalised(generative, x, self.regularizers, float(self.beta), seeds[0]))
         self.offsets_ = offsets
         task_points = self.template_.embed(torch.as_tensor(labels))
-        self._fit_encoder(activity, task_points, spawn_seeds(self.random_state, 2)[1], self.encoder_, Progress())
+        self._fit_encoder(activity, task_points, seeds[1], self.encoder_, Progress())
         self.log_likelihood_ = self.score(activity)
         return self
 
@@ -429,7 +444,9 @@ class TopologicalVAE(TransformerMixin, BaseEstimator):
             "n_features_in": self.n_features_in_,
             "offset_groups": None if self.offsets_ is None else self.offsets_["group"].to_numpy().tolist(),
         }
-        write_state(path, ModelState(self.get_params(), self.template_, self.generative_, self.encoder_, facts))
+        write_state(
+            path, ModelState(self.get_params(deep=False), self.template_, self.generative_, self.encoder_, facts)
+        )
 
 
 def restored_vae(path: str | os.PathLike[str]) -> TopologicalVAE:
