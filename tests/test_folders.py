@@ -321,6 +321,19 @@ def test_neo_segments_are_intervals(starts):
     assert set(laps["laps_label"].to_numpy()) == {"run"}
 
 
+def test_neo_signals_of_many_channels_are_activity():
+    neo, pq = pytest.importorskip("neo", reason="pip install neuromanifold[neo]"), pytest.importorskip("quantities")
+    block = neo.Block()
+    for start in (0, 10):
+        block.segments.append(neo.Segment())
+        signal = neo.AnalogSignal(TRACES.T, units="uV", sampling_rate=100 * pq.Hz, t_start=start * pq.s, name="lfp")
+        block.segments[-1].analogsignals.append(signal)
+    rec = load(block)
+    np.testing.assert_array_equal(rec["activity"], np.concatenate([TRACES.T, TRACES.T]))
+    assert [s.stop for s in interval_slices(rec["interval"].to_numpy())] == [400, 800]
+    assert rec.attrs["sampling_period"] == pytest.approx(0.01)
+
+
 def test_neo_blocks_that_do_not_match_are_named():
     block = neo_block((0.0, 0.0))
     block.segments[1].spiketrains.pop()

@@ -125,6 +125,20 @@ def test_epochs_are_intervals_with_their_labels(session):
         load(session, bin_size=0.1, interval="trials")
 
 
+def test_invalid_times_are_gaps(session, tmp_path):
+    write_imaging(tmp_path / "i.nwb", ("DfOverF",))
+    for path in (session, tmp_path / "i.nwb"):
+        with h5py.File(path, "a") as file:
+            invalid = typed(file.require_group("intervals"), "invalid_times", "TimeIntervals")
+            invalid["start_time"], invalid["stop_time"] = [8.0, 8.5], [9.0, 9.4]
+    spikes, imaging = load(session, bin_size=0.1), load(tmp_path / "i.nwb")
+    for rec in (spikes, imaging):
+        assert len(interval_slices(rec["interval"].to_numpy())) == 2
+        assert not ((rec["time"] > 8.01) & (rec["time"] < 9.39)).any()
+    assert int(spikes["activity"].sum()) == sum(((t < 8) | (t >= 9.4)).sum() for t in TRAINS)
+    assert imaging.sizes["time"] == pytest.approx(300 - 1.4 * 30, abs=1)
+
+
 def test_labels_that_share_a_name_are_told_apart_and_survive_a_file(session, tmp_path):
     with h5py.File(session, "a") as file:
         file["units"]["tags"] = np.arange(5)

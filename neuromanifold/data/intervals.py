@@ -16,7 +16,17 @@ import numpy.typing as npt
 from neuromanifold._errors import InputError
 from neuromanifold._typing import BoolArray, FloatArray, IntArray
 
-__all__ = ["GAP", "checked_epochs", "contiguous_ids", "epoch_of", "interval_slices", "overlaps", "run_starts"]
+__all__ = [
+    "GAP",
+    "bounded",
+    "checked_epochs",
+    "complement",
+    "contiguous_ids",
+    "epoch_of",
+    "interval_slices",
+    "overlaps",
+    "run_starts",
+]
 
 # A step longer than this many sampling periods is a gap: one missing sample is, imaging jitter is not.
 GAP = 1.5
@@ -68,11 +78,32 @@ def checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
     return spans
 
 
-def epoch_of(times: FloatArray, epochs: FloatArray) -> IntArray:
-    """Index (n,) of the epoch that holds each time, -1 outside all of them; ``epochs`` (q, 2) in order."""
+def epoch_of(times: FloatArray, epochs: FloatArray, closed: bool = False) -> IntArray:
+    """Index (n,) of the epoch that holds each time, -1 outside all of them; ``epochs`` (q, 2) in order.
+
+    A sample belongs to ``[start, stop)``, and where ``closed`` to ``[start, stop]``.
+    """
     index = np.searchsorted(epochs[:, 0], times, side="right") - 1
-    inside = (index >= 0) & (times < epochs[np.maximum(index, 0), 1])
+    stops = epochs[np.maximum(index, 0), 1]
+    inside = (index >= 0) & ((times <= stops) if closed else (times < stops))
     return np.where(inside, index, -1).astype(np.int64)
+
+
+def complement(epochs: FloatArray) -> FloatArray:
+    """What lies before, between and after epochs (q, 2) in any order: (r, 2), from -inf to inf."""
+    ordered = epochs[np.argsort(epochs[:, 0])]
+    # Epochs may overlap: a gap begins where all earlier ones have ended.
+    ends = np.maximum.accumulate(ordered[:, 1]) if len(ordered) else np.zeros(0)
+    gaps = np.stack([np.append(-np.inf, ends), np.append(ordered[:, 0], np.inf)], axis=1)
+    return gaps[gaps[:, 1] > gaps[:, 0]]
+
+
+def bounded(epochs: FloatArray, span: FloatArray) -> FloatArray:
+    """Epochs (q, 2) whose infinite ends are those of ``span`` (1, 2)."""
+    starts = np.where(np.isfinite(epochs[:, 0]), epochs[:, 0], span[0, 0])
+    stops = np.where(np.isfinite(epochs[:, 1]), epochs[:, 1], span[0, 1])
+    found = np.stack([starts, stops], axis=1)
+    return found[stops > starts]
 
 
 def overlaps(first: FloatArray, second: FloatArray) -> tuple[FloatArray, IntArray]:

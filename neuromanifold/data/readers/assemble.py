@@ -10,15 +10,15 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import InputError
-from neuromanifold._typing import IntArray
+from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.data.binning import rebin
 from neuromanifold.data.inference import variable_meaning, warn
-from neuromanifold.data.intervals import checked_epochs, epoch_of, overlaps
+from neuromanifold.data.intervals import bounded, epoch_of, overlaps
 from neuromanifold.data.readers.choice import Choice, Contents
 from neuromanifold.data.readers.clock import Spans, sampling_period, spans_of, spike_scale, time_stamps
 from neuromanifold.data.readers.entries import Entry
 from neuromanifold.data.readers.roles import find_activity, role_of, with_spike_pairs
-from neuromanifold.data.readers.spikes import bin_spikes
+from neuromanifold.data.readers.spikes import bin_spikes, spike_span
 from neuromanifold.data.readers.variables import aligned_variables, sampled_variables
 from neuromanifold.data.recording import as_recording, check
 from neuromanifold.data.units import isi_violations
@@ -48,19 +48,20 @@ def _from_matrix(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
     values = _oriented(contents, entry, choice)
     n = len(values)
     spans, times = spans_of(contents, choice, n), time_stamps(contents, choice, n, entry)
-    label = spans.label
-    if label is None and entry.support is not None and times is not None:
-        label = np.searchsorted(checked_epochs(entry.support)[:, 0], times, side="right") - 1
-    activity = xr.DataArray(values, dims=("time", "unit"), attrs=_activity_attrs(entry))
+    label, rows = spans.label, np.arange(n)
+    if entry.support is not None and times is not None:
+        owner = epoch_of(times, entry.support, closed=True)
+        rows, label = np.flatnonzero(owner >= 0), owner if label is None else label
+    activity = xr.DataArray(values[rows], dims=("time", "unit"), attrs=_activity_attrs(entry))
     names = _unit_names(contents, entry, values.shape[1])
     variables = sampled_variables(contents, entry, choice, n, times)
     named = activity if names is None else activity.assign_coords(unit=names)
     recording = as_recording(
         _labelled(named, entry.labels, [*variables, *spans.columns]),
-        variables,
+        {name: column[rows] for name, column in variables.items()},
         sampling_period=sampling_period(contents, choice, entry),
-        time=times,
-        interval=label,
+        time=None if times is None else times[rows],
+        interval=None if label is None else label[rows],
     )
     if spans.epochs is not None:
         recording = _inside(recording, spans)
@@ -129,8 +130,8 @@ def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
     spans = spans_of(contents, choice, -1)
     if spans.label is not None:
         raise contents.error("for spike times, interval is rows of (start, stop) in seconds")
-    spans = _observed(spans, entry)
     seconds = [np.asarray(train, dtype=np.float64) * scale for train in trains]
+    spans = _observed(spans, entry, seconds, choice.bin_size)
     binned = bin_spikes(seconds, choice.bin_size, spans.epochs)
     names = [str(name) for name in entry.attrs.get("units") or range(len(trains))]
     activity = xr.DataArray(binned.counts, dims=("time", "unit"), attrs={"kind": "counts", "units": "spikes/bin"})
@@ -146,18 +147,16 @@ def _from_spikes(contents: Contents, entry: Entry, choice: Choice) -> xr.Dataset
     )
 
 
-def _observed(spans: Spans, entry: Entry) -> Spans:
-    """Epochs cut to those within which the units were observed."""
+def _observed(spans: Spans, entry: Entry, trains: Sequence[FloatArray], bin_size: float) -> Spans:
+    """Epochs cut to those within which the units were observed; what has no end there ends with the spikes."""
     if entry.support is None:
         return spans
-    support = checked_epochs(entry.support)
     if spans.epochs is None:
-        return Spans(support)
-    epochs, owner = overlaps(spans.epochs, support)
+        return Spans(bounded(entry.support, spike_span(trains, bin_size)))
+    epochs, owner = overlaps(spans.epochs, entry.support)
     if not len(epochs):
-        raise InputError(
-            f"the units were observed from {support[0, 0]:.6g} to {support[-1, 1]:.6g} s, in no epoch given"
-        )
+        seen = f"{entry.support[0, 0]:.6g} to {entry.support[-1, 1]:.6g} s"
+        raise InputError(f"the units were observed from {seen}, in no epoch given")
     return Spans(epochs, columns={name: column[owner] for name, column in spans.columns.items()})
 
 

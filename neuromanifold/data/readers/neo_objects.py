@@ -100,11 +100,10 @@ def _signals(segments: Sequence[Any], shifts: FloatArray) -> list[Entry]:
             values = np.concatenate([np.asarray(part.rescale(first.units).magnitude) for part in parts])
             units = standard_units(first.dimensionality.string)
             attrs = {"units": units} if units else {}
-            few = {"role": "task variable"} if values.shape[1] <= 3 else {}
+            ends = np.array([_seconds(part.times)[[0, -1]] for part in parts]) + shifts[:, :1]
+            role = "task variable" if values.shape[1] <= 3 else None
             name = str(first.name or f"{what[:-1]}{i}")
-            entries.append(
-                array_entry(name, values, attrs, clock=lambda times=times: times, support=shifts[:, 1:], **few)
-            )
+            entries.append(array_entry(name, values, attrs, clock=lambda t=times: t, support=ends, role=role))
     return entries
 
 

@@ -7,6 +7,7 @@ other series of few columns        task variables: ``data * conversion + offset`
                                    ``timestamps`` or ``starting_time + i / rate``
 ``TimeIntervals``                  epochs; every column (condition, tags) is a label of theirs. Those of one tag
                                    are listed as ``epochs.TAG``
+``invalid_times``                  activity within them is left out: gaps
 voltages, images, events           listed, and read when named only
 ================================== ==============================================================================
 
@@ -29,6 +30,7 @@ import numpy.typing as npt
 from neuromanifold._errors import FileFormatError
 from neuromanifold._typing import FloatArray
 from neuromanifold.data.inference import standard_units
+from neuromanifold.data.intervals import complement, overlaps
 from neuromanifold.data.readers.entries import Entry, Malformed, array_entry, epochs_entry, readable
 from neuromanifold.data.readers.hdf5 import is_hdf5, refuse_outside_links
 from neuromanifold.data.readers.nwb_tables import (
@@ -76,6 +78,7 @@ def read_nwb(path: Path) -> list[Entry]:
         if not str(version).startswith("2"):
             raise Malformed(f"nwb_version is {version!r}; read is 2. If it is plain HDF5, call it .h5")
         found = [pair for name in _SEARCHED if name in file for pair in _walk(path, (name,), file[name])]
+        found = [(where, _without(entry, _invalid(file))) for where, entry in found]
         notes = [
             array_entry(where.rsplit("/", 1)[-1], str(column_of(file[where]))) for where in _NOTES if where in file
         ]
@@ -113,6 +116,22 @@ def _units(path: Path, group: h5py.Group) -> Entry:
 def _spike_trains(path: Path, name: str, n: int) -> list[npt.NDArray[Any]]:
     with readable(path, "NWB"), h5py.File(path, "r") as file:
         return np.split(file[name]["spike_times"][()], ragged_starts(file[name], "spike_times", n)[1:])
+
+
+def _invalid(file: h5py.File) -> FloatArray:
+    """Epochs (q, 2) that the table ``invalid_times`` says not to use."""
+    if "intervals/invalid_times" not in file:
+        return np.zeros((0, 2))
+    table = file["intervals/invalid_times"]
+    return np.stack([table["start_time"][()], table["stop_time"][()]], axis=1).astype(np.float64)
+
+
+def _without(entry: Entry, invalid: FloatArray) -> Entry:
+    """Activity with the invalid times taken out of what was observed."""
+    if not len(invalid) or not (entry.ragged or entry.role == "activity"):
+        return entry
+    valid = complement(invalid)
+    return replace(entry, support=valid if entry.support is None else overlaps(entry.support, valid)[0])
 
 
 def _epochs(group: h5py.Group) -> Iterator[tuple[str, Entry]]:

@@ -12,7 +12,7 @@ from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.data.intervals import checked_epochs
 
-__all__ = ["Binned", "bin_spikes"]
+__all__ = ["Binned", "bin_spikes", "spike_span"]
 
 # More bins than this are not a recording but times in the wrong unit.
 _MAX_BINS = 50_000_000
@@ -42,7 +42,7 @@ def bin_spikes(trains: Sequence[npt.NDArray[Any]], bin_size: float, epochs: npt.
         raise NotEnoughDataError("there are no spikes")
     if any(not np.isfinite(train).all() for train in trains):
         raise InputError("spike times must be finite: remove NaN and infinite ones")
-    spans = _span(trains, bin_size) if epochs is None else checked_epochs(epochs)
+    spans = spike_span(trains, bin_size) if epochs is None else checked_epochs(epochs)
     starts, sizes = spans[:, 0], np.floor((spans[:, 1] - spans[:, 0]) / bin_size + 1e-9).astype(np.int64)
     if sizes.sum() > _MAX_BINS:
         raise InputError(
@@ -56,7 +56,16 @@ def bin_spikes(trains: Sequence[npt.NDArray[Any]], bin_size: float, epochs: npt.
     return Binned(np.concatenate(parts), np.concatenate(centres), np.repeat(np.arange(len(sizes)), sizes))
 
 
-def _span(trains: Sequence[npt.NDArray[Any]], bin_size: float) -> FloatArray:
+def spike_span(trains: Sequence[npt.NDArray[Any]], bin_size: float) -> FloatArray:
+    """The one epoch (1, 2) from the first to the last spike, in whole bins from zero.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there are no spikes.
+    """
+    if not any(len(train) for train in trains):
+        raise NotEnoughDataError("there are no spikes")
     first = min(float(np.min(train)) for train in trains if len(train))
     last = max(float(np.max(train)) for train in trains if len(train))
     start = np.floor(first / bin_size) * bin_size
