@@ -319,6 +319,15 @@ def test_phases_are_the_positions_in_the_lattice():
     np.testing.assert_allclose(wrap(ds["phase_0"] - 2 * np.pi * (x - y / np.sqrt(3)) / 40), 0, atol=1e-9)
 
 
+def test_grid_cells_along_a_path_of_ones_own():
+    path = np.random.default_rng(0).uniform(0, 100, (50, 2))
+    ds = nm.synthetic.grid_cells(n_units=5, path=path, random_state=0)
+    np.testing.assert_array_equal(np.c_[ds["x"], ds["y"]], path)
+    path[3, 1] = np.nan
+    with pytest.raises(InputError, match="finite positions"):
+        nm.synthetic.grid_cells(path=path)
+
+
 # ---- behaviour ----
 
 

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.io import loadmat
 
 import neuromanifold as nm
 from neuromanifold._errors import InputError
@@ -226,3 +227,40 @@ def test_transform_of_a_mouse_follows_its_head(mouse):
         error = median_error(topology.transform(prepared)[:, 0], prepared["head_direction_rad"].to_numpy())
         print(f"transform at {smoothing} s: {error:.1f} degrees")
         assert error < 20
+
+
+def tracked(folder, bin_size):
+    """Positions (n, 2) in cm of a rat in its box, one a bin, lost ones interpolated."""
+    held = loadmat(folder / "r2405_191216c_cell1640.mat")
+    positions = 100 * held["xy"].astype(float) / float(held["pixels_per_m"].item())
+    step = round(bin_size * float(held["pos_sample_rate"].item()))
+    times, known = np.arange(len(positions)), np.isfinite(positions).all(axis=1)
+    return np.stack([np.interp(times[::step], times[known], column[known]) for column in positions.T], axis=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("smoothing", [0.1, 0.2])
+def test_phases_of_a_grid_module_along_the_path_of_a_rat(shared_data, smoothing):
+    """120 unequal cells with background activity, visited as a rat does; the template is given."""
+    path = tracked(shared_data("grid_cells_krupic"), 0.1)
+    module = {"n_units": 120, "bin_size": 0.1, "baseline_rate": 0.5, "heterogeneity": 0.4, "spacing": 60.0}
+    for seed in range(3):
+        recording = nm.synthetic.grid_cells(path=path, **module, random_state=seed)
+        activity = nm.prepare(recording, smoothing=smoothing)["activity"].to_numpy()
+        map_, points = coordinates("torus", activity, 6, seed)
+        found = best_basis(map_(points), np.c_[recording["phase_0"], recording["phase_1"]])
+        print(f"120 grid cells along a rat's path, {smoothing} s: agreement {found:.3f}")
+        assert found >= 0.95
+
+
+GROUP = np.array([1, 0, 2, 1, 0, 0, 2, 1, 1, 1, 0, 1, 2, 0, 0, 2, 2, 2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left_out", range(3))
+def test_two_groups_of_the_three_torus_give_their_angles(shared_data, left_out):
+    held = np.load(shared_data("torus3_synthetic_dreimac") / "torus3_synthetic.npz")
+    map_, points = coordinates("torus", held["activity"][:, left_out != GROUP], 4)
+    found = best_basis(map_(points), np.delete(held["angles_rad"], left_out, axis=1))
+    print(f"groups without {left_out}: agreement {found:.3f}")
+    assert found >= 0.95

@@ -17,7 +17,7 @@ import xarray as xr
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
-from neuromanifold._typing import FloatArray, RandomState
+from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.data.behaviour import foraging, head_turning, track_running
 from neuromanifold.data.recording import check
 from neuromanifold.data.tuning import rates
@@ -109,18 +109,20 @@ def grid_cells(
     spacing: float = 50.0,
     orientation: float = 0.15,
     mean_speed: float = 20.0,
+    path: ArrayLike | None = None,
     random_state: RandomState = None,
 ) -> xr.Dataset:
-    """One module of grid cells in a square box: their activity lies on a torus.
+    """One module of grid cells in a square box, or along a path: their activity lies on a torus.
 
     Task variables ``x`` and ``y`` (linear, cm) and the grid phases ``phase_0`` and ``phase_1`` (circular,
     rad), the position in units of the two lattice vectors, 60° apart and ``spacing`` cm long, the first
     turned by ``orientation`` (rad) from the x axis. ``side`` is that of the box in cm, ``mean_speed`` in
-    cm/s; other arguments as :func:`head_direction_cells`.
+    cm/s; ``path`` (n, 2), positions in cm of an animal that was tracked, one a bin, takes the place of ``n_times``,
+    ``side`` and ``mean_speed``. Other arguments as :func:`head_direction_cells`.
     """
     _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, side=side, spacing=spacing)
     generator = numpy_generator(random_state)
-    path = foraging(n_times, bin_size, side, mean_speed, generator)
+    path = foraging(n_times, bin_size, side, mean_speed, generator) if path is None else _tracked(path)
     directions = orientation + np.array([0.0, np.pi / 3])
     lattice = spacing * np.stack([np.cos(directions), np.sin(directions)])
     phases = np.mod(2 * np.pi * path @ np.linalg.inv(lattice).T, 2 * np.pi)
@@ -129,6 +131,13 @@ def grid_cells(
     variables: dict[str, Any] = {name: (path[:, i], {"kind": "linear", "units": "cm"}) for i, name in enumerate("xy")}
     variables.update({f"phase_{i}": (phases[:, i], _ANGLE) for i in range(2)})
     return _spiking(phases, variables, tuning, bin_size, _about("grid_cells", "torus", random_state), generator)
+
+
+def _tracked(path: ArrayLike) -> FloatArray:
+    positions = np.asarray(path, dtype=np.float64)
+    if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
+        raise InputError(f"path has shape {positions.shape}; give finite positions (n, 2), interpolated where lost")
+    return positions
 
 
 def _even(n_units: int, generator: np.random.Generator) -> FloatArray:
