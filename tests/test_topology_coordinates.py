@@ -12,7 +12,7 @@ import neuromanifold as nm
 from neuromanifold._errors import InputError
 from neuromanifold.data.inference import InferenceWarning
 from neuromanifold.statistics import best_rotation
-from neuromanifold.topology import Topology, circular_coordinates, projective_coordinates
+from neuromanifold.topology import Topology, circular_coordinates, klein_coordinates, projective_coordinates
 from neuromanifold.topology.cloud import CloudSettings, Reduction, farthest_points
 from neuromanifold.topology.coordinates import edge_weights
 from neuromanifold.topology.start import clearest_coordinates
@@ -173,6 +173,53 @@ def test_projective_coordinates_of_a_population():
 def test_a_cloud_without_a_loop_has_no_projective_coordinates():
     with pytest.raises(InputError, match="no loop over Z2"):
         projective_coordinates(np.array([[0.0, 0], [1, 0], [0, 1]]))
+
+
+def bottle(angles):
+    """The flat Klein bottle in R^5."""
+    theta, phi = angles.T
+    rings = [np.sin(phi)[:, None] * ring(theta), 0.5 * np.cos(phi)[:, None] * ring(2 * theta)]
+    return np.c_[(*rings, np.sqrt(3) / 2 * np.cos(phi))]
+
+
+def bottle_error(found, true):
+    """Median distance (degrees) between points (n, 2) of the bottle after the best of its isometries."""
+    errors = []
+    for sign, half, turn in itertools.product((1, -1), (0, np.pi), np.deg2rad(np.arange(0, 360, 2))):
+        moved = np.c_[sign * found[:, 0] + turn, found[:, 1] + half]
+        same = [np.c_[true], np.c_[true[:, 0] + np.pi, -true[:, 1]]]
+        errors.append(np.median(np.min([np.linalg.norm(np.angle(np.exp(1j * (moved - t))), axis=1) for t in same], 0)))
+    return np.degrees(min(errors))
+
+
+def test_coordinates_on_a_klein_bottle_are_its_angles_and_do_not_tear():
+    angles = rng().uniform(0, 2 * np.pi, (1200, 2))
+    points = bottle(angles)
+    map_ = klein_coordinates(points[farthest_points(points, 200, rng())])
+    found = map_(points)
+    assert found.min() >= 0
+    assert found[:, 0].max() < np.pi
+    assert bottle_error(found, angles) < 5
+    # Twice round the way that turns the other angle, back to the start: neighbours stay neighbours on the bottle.
+    turn = np.linspace(0, 2 * np.pi, 600)
+    path = bottle(map_(bottle(np.c_[turn, np.full(600, 0.7)])))
+    assert np.linalg.norm(np.diff(path, axis=0), axis=1).max() < 0.15
+    np.testing.assert_allclose(path[0], path[-1], atol=1e-6)
+
+
+def test_coordinates_on_a_klein_bottle_of_a_population():
+    states, preferred = (rng(seed).uniform(0, 2 * np.pi, (n, 2)) for seed, n in ((1, 2000), (2, 200)))
+    other = np.c_[preferred[:, 0] + np.pi, -preferred[:, 1]]
+    tuning = sum(np.exp(4 * (np.cos(states[:, None] - mu) - 1).sum(-1)) for mu in (preferred, other))
+    map_, points = coordinates("klein", np.sqrt(rng(3).poisson(25 * tuning)), 12)
+    assert bottle_error(map_(points), states) < 8
+
+
+def test_a_torus_is_no_klein_bottle():
+    angles = rng().uniform(0, 2 * np.pi, (1200, 2))
+    points = np.c_[ring(angles[:, 0]), ring(angles[:, 1])]
+    with pytest.raises(InputError, match="Klein bottle"):
+        klein_coordinates(points[farthest_points(points, 150, rng())])
 
 
 def test_loops_are_drawn_from_the_samples_that_make_them():

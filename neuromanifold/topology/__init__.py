@@ -2,16 +2,19 @@
 
 from neuromanifold.topology.coordinates import CircularCoordinates, SphericalCoordinates, circular_coordinates
 from neuromanifold.topology.estimator import Topology
+from neuromanifold.topology.klein import KleinCoordinates, klein_coordinates
 from neuromanifold.topology.persistence import persistence_diagrams
 from neuromanifold.topology.projective import ProjectiveCoordinates, projective_coordinates
 from neuromanifold.topology.start import start_coordinates
 
 __all__ = [
     "CircularCoordinates",
+    "KleinCoordinates",
     "ProjectiveCoordinates",
     "SphericalCoordinates",
     "Topology",
     "circular_coordinates",
+    "klein_coordinates",
     "persistence_diagrams",
     "projective_coordinates",
     "start_coordinates",

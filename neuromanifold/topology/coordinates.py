@@ -14,6 +14,7 @@ landmarks crowd: on thalamic head-direction cells the median error fell from abo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,15 @@ from neuromanifold._typing import BoolArray, FloatArray, IntArray
 from neuromanifold.topology.partition import weights_at
 from neuromanifold.topology.persistence import Cocycle, longest_cocycles
 
-__all__ = ["CircularCoordinates", "SphericalCoordinates", "circular_coordinates", "edge_weights", "reduced_basis"]
+__all__ = [
+    "CircularCoordinates",
+    "SphericalCoordinates",
+    "circular_coordinates",
+    "common_scale",
+    "edge_weights",
+    "harmonic_maps",
+    "reduced_basis",
+]
 
 
 @dataclass(frozen=True)
@@ -112,18 +121,31 @@ def circular_coordinates(landmarks: FloatArray, n_circles: int) -> CircularCoord
     """
     classes = longest_cocycles(landmarks, n_circles)
     distance = cdist(landmarks, landmarks)
-    joined = distance <= _common_scale(classes, n_circles, len(landmarks))
+    joined = distance <= common_scale(classes, n_circles, len(landmarks))
     longest = float(distance[joined].max())
+    phase, steps, dirichlet = harmonic_maps(classes, joined, edge_weights(distance, longest))
+    return CircularCoordinates(landmarks, phase, steps, joined, longest / 2, dirichlet)
+
+
+def harmonic_maps(
+    classes: Sequence[Cocycle], joined: BoolArray, strength: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """``tau`` (q, l), ``theta`` (q, l, l) and their Dirichlet form (q, q), in the reduced basis of the lattice.
+
+    Raises
+    ------
+    InputError
+        If a cocycle does not lift to the integers.
+    """
     edges = np.argwhere(np.triu(joined, k=1))
-    weights = edge_weights(distance, longest)[edges[:, 0], edges[:, 1]]
+    weights = strength[edges[:, 0], edges[:, 1]]
     flows = np.stack([_on_edges(c, edges, joined) for c in classes])
-    phase, harmonic = _harmonic(flows, edges, weights, len(landmarks))
+    phase, harmonic = _harmonic(flows, edges, weights, len(joined))
     basis = reduced_basis((harmonic * weights) @ harmonic.T)
     phase, harmonic = basis @ phase, basis @ harmonic
-    steps = np.zeros((n_circles, len(landmarks), len(landmarks)))
+    steps = np.zeros((len(classes), *joined.shape))
     steps[:, edges[:, 0], edges[:, 1]] = harmonic
-    steps -= steps.transpose(0, 2, 1)
-    return CircularCoordinates(landmarks, phase, steps, joined, longest / 2, (harmonic * weights) @ harmonic.T)
+    return phase, steps - steps.transpose(0, 2, 1), (harmonic * weights) @ harmonic.T
 
 
 def edge_weights(distance: FloatArray, scale: float) -> FloatArray:
@@ -133,7 +155,7 @@ def edge_weights(distance: FloatArray, scale: float) -> FloatArray:
     return kernel / np.outer(density, density)
 
 
-def _common_scale(classes: list[Cocycle], n_circles: int, n_landmarks: int) -> float:
+def common_scale(classes: list[Cocycle], n_circles: int, n_landmarks: int) -> float:
     """Half-way between the last birth and the first death.
 
     There the harmonic map is at its most stable: short-cuts have not yet filled a loop, and there are enough edges

@@ -184,8 +184,8 @@ class Topology(TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike | xr.Dataset) -> FloatArray:
         """Coordinates on ``template_`` of activity (n, d): angles in radians (n, k).
 
-        Circle, torus and projective plane from cohomology, sphere from the leading components; NaN (n, 1) where there
-        are none (contractible, Klein bottle, undecided).
+        From cohomology, on the sphere from the leading components; NaN (n, 1) where there are none (contractible,
+        undecided).
         """
         check_is_fitted(self)
         given = to_arrays(X).X if isinstance(X, xr.Dataset) else X

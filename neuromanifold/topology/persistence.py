@@ -21,6 +21,7 @@ __all__ = [
     "Cocycle",
     "Diagrams",
     "bar_lengths",
+    "living_cocycles",
     "longest_cocycles",
     "persistence_diagrams",
     "rips_diagrams",
@@ -90,6 +91,19 @@ def longest_cocycles(points: FloatArray, n_classes: int, prime: int = 47) -> lis
     diagram = np.asarray(result["dgms"][1], dtype=np.float64).reshape(-1, 2)
     order = np.argsort(diagram[:, 0] - diagram[:, 1], kind="stable")[:n_classes]
     return [_lifted(diagram[i], np.asarray(result["cocycles"][1][i]), prime) for i in order]
+
+
+def living_cocycles(distance: FloatArray, scale: float, n_classes: int, prime: int = 47) -> list[Cocycle]:
+    """Integer representatives of the ``n_classes`` oldest degree-one classes alive at a scale, from distances (n, n).
+
+    Their death is infinite: the filtration ends at the scale. Points without an edge are infinitely far apart.
+    """
+    finite = np.where(np.isfinite(distance), distance, 2 * scale + 1)
+    result = _rips(finite, maxdim=1, coeff=prime, do_cocycles=True, thresh=scale)
+    diagram = np.asarray(result["dgms"][1], dtype=np.float64).reshape(-1, 2)
+    alive = np.flatnonzero(np.isinf(diagram[:, 1]))
+    oldest = alive[np.argsort(diagram[alive, 0], kind="stable")][:n_classes]
+    return [_lifted(diagram[i], np.asarray(result["cocycles"][1][i]), prime) for i in oldest]
 
 
 def _rips(distance: FloatArray, **options: Any) -> dict[str, Any]:

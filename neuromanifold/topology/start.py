@@ -1,5 +1,4 @@
-"""Coordinates on a named template from activity: circles and the projective plane from cohomology, sphere and disc from
-leading components.
+"""Coordinates on a named template from activity: sphere and disc from leading components, all others from cohomology.
 
 They serve on their own (``Topology.transform``) and start an unsupervised fit, which tries several reductions because
 no one suits every population: standardised or not, all samples or the dense ones.
@@ -19,6 +18,7 @@ from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points
 from neuromanifold.topology.coordinates import SphericalCoordinates, circular_coordinates
 from neuromanifold.topology.draws import clearest_draws
+from neuromanifold.topology.klein import klein_coordinates
 from neuromanifold.topology.projective import projective_coordinates
 from neuromanifold.topology.significance import draw_rows
 
@@ -26,11 +26,11 @@ __all__ = ["COORDINATES", "clearest_coordinates", "start_coordinates", "template
 
 Coordinates: TypeAlias = Callable[[FloatArray], FloatArray]
 
-# Templates with coordinates: how many loops a draw of landmarks shows, and the map that landmarks (l, r) give. A Klein
-# bottle has none here: one of its angles changes sign round the other, so that no class of a loop gives it.
+# Templates with coordinates: how many loops a draw of landmarks shows, and the map that landmarks (l, r) give.
 COORDINATES: dict[str, tuple[int, Callable[[FloatArray], Coordinates]]] = {
     "circle": (1, lambda landmarks: circular_coordinates(landmarks, 1)),
     "torus": (2, lambda landmarks: circular_coordinates(landmarks, 2)),
+    "klein": (2, lambda landmarks: klein_coordinates(landmarks)),
     "projective": (1, lambda landmarks: projective_coordinates(landmarks)),
     "sphere": (0, SphericalCoordinates.fit),
 }
