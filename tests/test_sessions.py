@@ -248,6 +248,13 @@ def test_folders_say_whose_sessions_are_whose(tmp_path):
     assert len({s.folder for s in found}) == 3
     assert not any("/" in s.folder for s in found)
     assert [(s.name, len(s.origin)) for s in joined(found)] == [("m1", 2), ("m2", 1)]
+    (tmp_path / "m3.zarr" / "inside").mkdir(parents=True)
+    (tmp_path / "m3.zarr" / "inside" / "x.npy").write_bytes(b"x")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "y.npz").write_bytes(b"x")
+    (tmp_path / "m3.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
+    assert [s.name for s in find_sources(tmp_path)][-1] == "m3"
+    assert len(find_sources(tmp_path)) == 4
     (tmp_path / "who.csv").write_text("file,session,animal,group\nm2/day1.npz,x,fly 1,dark\n")
     (one,) = find_sources(tmp_path, tmp_path / "who.csv")
     assert (one.name, one.animal, one.group) == ("x", "fly 1", "dark")

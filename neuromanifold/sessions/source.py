@@ -57,8 +57,10 @@ class Source:
         if isinstance(self.origin, tuple):
             found.update("".join(source.digest() for source in self.origin).encode())
         elif isinstance(self.origin, Path):
-            state = existing_file(self.origin).stat()
-            found.update(f"{self.origin.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
+            files = sorted(self.origin.rglob("*")) if self.origin.is_dir() else [existing_file(self.origin)]
+            for path in files:
+                state = path.stat()
+                found.update(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
         else:
             for name in sorted(map(str, self.origin.variables)):
                 values = self.origin[name].to_numpy()

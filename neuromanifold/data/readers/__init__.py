@@ -120,10 +120,12 @@ def inspect(source: Any) -> Listing:
 
 
 def recordings_in(root: Path) -> list[Path]:
-    """Files and folders below ``root`` that could be loaded, by name; nothing inside a folder that is one recording."""
+    """Files and folders below ``root`` that could be loaded, by name; nothing inside a folder that is one recording, and
+    nothing hidden.
+    """
     suffixes = tuple(suffix for names, _ in READERS for suffix in names)
     found = []
-    for path in sorted(root.iterdir()):
+    for path in sorted(path for path in root.iterdir() if not path.name.startswith(".")):
         if path.is_dir() and (is_zarr(path) or folder_reader(path) is not None):
             found.append(path)
         elif path.is_dir():
