@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -90,12 +92,16 @@ def test_results_are_files_that_other_programs_read(study, folder, tmp_path):
     assert nm.load_model(folder / "sessions" / "a1" / "model.npz").template_.name == "circle"
 
 
-def test_the_report_shows_every_session_and_escapes_their_names(study, tmp_path):
+def test_the_report_shows_every_session_and_escapes_their_names(study, folder, tmp_path):
     study.to_html(tmp_path / "report.html", title=NASTY)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "circle: 4 of 5 sessions" in page
     assert "failed: InputError" in page
+    study.to_html(folder / "report.html")
+    links = re.findall(r'<a href="([^"]*)">', (folder / "report.html").read_text(encoding="utf-8"))
+    assert len(links) == 4
+    assert all((folder / unquote(link)).is_file() for link in links)
     assert set(study.figures()) == {"pooled_profile", "sessions", "difference_dark_light"}
 
 

@@ -52,11 +52,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a title; ``rows`` hold words and numbers, one for each of ``columns``."""
+    """A table with a title; ``rows`` hold words and numbers, one for each of ``columns``.
+
+    ``links``: the first word of a row -> the page beside this one that tells more of it.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[float | str, ...], ...]
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

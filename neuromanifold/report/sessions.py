@@ -43,6 +43,7 @@ def compose_sessions(
     title: str,
     settings: Mapping[str, Any],
     version: str = "",
+    links: Mapping[str, str] | None = None,
 ) -> ReportContent:
     """Everything on the page over many sessions.
 
@@ -54,6 +55,8 @@ def compose_sessions(
         Of :func:`neuromanifold.statistics.pooled_profile` and :func:`~neuromanifold.statistics.group_differences`.
     notes : sequence of str
         How coordinates are shared and what was left out.
+    links : mapping, optional
+        Name of a session -> where its own report is, from this page.
     title, settings, version
         As in :class:`~neuromanifold.report.content.ReportContent`.
     """
@@ -67,7 +70,7 @@ def compose_sessions(
         numbers=tuple(_numbers(table, pooled, differences)),
         figures=tuple(_pictures(table, pooled, differences)),
         caveats=(*_failures(table), *notes),
-        tables=(_table(table),),
+        tables=(_table(table, links or {}),),
         methods=_methods(table, pooled, differences),
         settings=settings,
         version=version,
@@ -181,12 +184,12 @@ def _failures(table: pd.DataFrame) -> Iterator[str]:
         yield f"{name} failed: {row['reasons']}"
 
 
-def _table(table: pd.DataFrame) -> Table:
+def _table(table: pd.DataFrame, links: Mapping[str, str]) -> Table:
     rows = [
         (str(name), *("" if pd.isna(row[column]) else _cell(row[column]) for column in COLUMNS))
         for name, row in table.iterrows()
     ]
-    return Table("Sessions", ("session", *COLUMNS.values()), tuple(rows))
+    return Table("Sessions", ("session", *COLUMNS.values()), tuple(rows), links)
 
 
 def _cell(value: Any) -> float | str:

@@ -19,7 +19,7 @@ from neuromanifold.analysis import Analysis
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.data.requirements import require_variables
 from neuromanifold.pipeline import analyze
-from neuromanifold.sessions.session import RESULT, Session, numbers_of
+from neuromanifold.sessions.session import REPORT, RESULT, Session, numbers_of
 from neuromanifold.sessions.source import Source
 from neuromanifold.statistics import align_to_variable
 from neuromanifold.storage import existing_file, write_json
@@ -101,7 +101,7 @@ def _analysed(
         parts = analysis.parts()
         if place is not None:
             analysis.to_netcdf(place / RESULT)
-            analysis.to_html(place / "report.html", source.name)
+            analysis.to_html(place / REPORT, source.name)
             if analysis.model is not None:
                 analysis.model.save(place / "model.npz")
     facts = {

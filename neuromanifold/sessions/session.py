@@ -12,9 +12,9 @@ import xarray as xr
 
 from neuromanifold.storage import read_netcdf
 
-__all__ = ["RESULT", "Session"]
+__all__ = ["REPORT", "RESULT", "Session"]
 
-RESULT = "result.nc"
+RESULT, REPORT = "result.nc", "report.html"
 SCALARS = ("decoding_error", "decoding_error_lower", "decoding_error_upper", "held_out_variance")
 MEANS = ("mean_curvature_norm", "dimensionless_mean_curvature")
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 import xarray as xr
 
 from neuromanifold import __version__
 from neuromanifold.report import ReportContent, compose_sessions, write
-from neuromanifold.sessions.session import Session
+from neuromanifold.sessions.session import REPORT, Session
 from neuromanifold.storage import write_netcdf
 
 __all__ = ["Study"]
@@ -56,8 +58,8 @@ class Study:
         """Name and reason of each session that failed."""
         return {session.name: session.error for session in self.sessions if session.error is not None}
 
-    def content(self, title: str = "Sessions") -> ReportContent:
-        """What the report says and shows."""
+    def content(self, title: str = "Sessions", folder: str | os.PathLike[str] = ".") -> ReportContent:
+        """What a report in a folder says and shows; it leads to the sessions' own."""
         return compose_sessions(
             self.table,
             self.pooled,
@@ -66,7 +68,13 @@ class Study:
             title=title,
             settings=self.settings,
             version=__version__,
+            links=self._links(Path(folder).resolve()),
         )
+
+    def _links(self, folder: Path) -> dict[str, str]:
+        """Where the sessions' own reports are from a folder."""
+        kept = {s.name: s.folder / REPORT for s in self.sessions if s.folder is not None and s.error is None}
+        return {name: quote(os.path.relpath(path.resolve(), folder)) for name, path in kept.items()}
 
     def figures(self) -> dict[str, Any]:
         """The report's matplotlib figures by name."""
@@ -74,7 +82,7 @@ class Study:
 
     def to_html(self, path: str | os.PathLike[str], title: str = "Sessions") -> None:
         """Write one report over all sessions as one self-contained page."""
-        write(path, self.content(title))
+        write(path, self.content(title, Path(path).parent))
 
     def to_netcdf(self, path: str | os.PathLike[str]) -> None:
         """Write :meth:`parts` as the groups of one netCDF4 file, which ``xarray.open_datatree`` reads."""
