@@ -120,8 +120,8 @@ def inspect(source: Any) -> Listing:
 
 
 def recordings_in(root: Path) -> list[Path]:
-    """Files and folders below ``root`` that could be loaded, by name; nothing inside a folder that is one recording, and
-    nothing hidden.
+    """Files and folders below ``root`` that could be loaded, by name; nothing hidden, nor inside a folder that is one
+    recording.
     """
     suffixes = tuple(suffix for names, _ in READERS for suffix in names)
     found = []
