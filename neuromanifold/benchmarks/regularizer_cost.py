@@ -49,17 +49,15 @@ def regularizer_cost(
     try:
         # In turn, so that a slow moment of the machine falls on all of them; what precedes the first step is left out.
         rounds = [
-            {
-                (name, steps): _seconds(data, n_components, held, steps)
-                for name, held in cases.items()
-                for steps in counts
-            }
+            pd.DataFrame(
+                {name: [_seconds(data, n_components, held, n) for n in counts] for name, held in cases.items()}
+            )
             for _ in range(n_repeats)
         ]
     finally:
         torch.set_num_threads(threads)
-    fastest = pd.DataFrame(rounds).min().unstack()
-    seconds = (fastest[counts[1]] - fastest[counts[0]]).reindex(list(cases)) / n_steps
+    fastest = pd.concat(rounds).groupby(level=0, sort=True).min()
+    seconds = fastest.diff().iloc[1] / n_steps
     table = pd.DataFrame({"milliseconds": 1000 * seconds, "ratio": seconds / seconds["plain"], "target": TARGET})
     return table.rename_axis("regularizer")
 
