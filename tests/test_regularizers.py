@@ -230,10 +230,9 @@ def test_probes_are_unbiased(kind: type, metric: GaussianNoise | None) -> None:
         return torch.tanh(z @ inner.mT) + 0.5 * z @ outer
 
     held, copies = kind(metric=metric, n_points=None), 3000
-    probe = {"method": "hutchinson", "n_probes": 1, "generator": generator(5)}
     with torch.no_grad():
-        exact = held.curvature(decoder, z, {"method": "exact"})
-        draws = held.curvature(decoder, z.repeat(copies, 1), probe).reshape(copies, 6)
+        exact = held.curvature(decoder, z)
+        draws = held.estimate(decoder, z.repeat(copies, 1), 1, generator(5)).reshape(copies, 6)
     scores = (draws.mean(0) - exact) / (draws.std(0) / copies**0.5)
     print(f"{kind.__name__}, metric {metric}: z = {scores.numpy().round(2)}")
     assert float(scores.abs().max()) < 4
@@ -373,3 +372,23 @@ def test_penalties_have_the_gradient_of_their_value(regularizer: models.regulari
     with torch.no_grad():
         differences = (value(bend + 1e-5) - value(bend - 1e-5)) / 2e-5
     close(slope, differences, 1e-6)
+
+
+@pytest.mark.parametrize("metric", [None, GaussianNoise([0.5, 1.0, 2.0, 1.0, 3.0])])
+def test_products_of_derivatives_give_what_an_orthonormal_basis_gives(metric: GaussianNoise | None) -> None:
+    inner, outer, z = normal(5, 3, seed=3), normal(3, 5, seed=6), 0.5 * normal(20, 3, seed=4)
+
+    def decoder(z: Tensor) -> Tensor:
+        return torch.tanh(z @ inner.mT) + 0.5 * z @ outer
+
+    extrinsic, intrinsic_ = (kind(metric=metric) for kind in (MinimumExtrinsicCurvature, MinimumIntrinsicCurvature))
+    close(extrinsic.curvature(decoder, z), extrinsic_curvature(decoder, z, ambient=metric), 1e-9)
+    close(intrinsic_.curvature(decoder, z), riemann_norm_squared(decoder, z, ambient=metric), 1e-9)
+
+
+def test_training_says_nothing_of_single_precision(recwarn: pytest.WarningsRecorder) -> None:
+    """A badly conditioned decoder in float32, exact and probed."""
+    decoder = lambda z: torch.stack([z[:, 0], 1e-4 * z[:, 1], z[:, 0] * z[:, 1]], dim=1)  # noqa: E731
+    for n_probes in (None, 1):
+        MinimumExtrinsicCurvature(n_probes=n_probes).value(decoder, normal(10, 2).float())
+    assert not [w for w in recwarn if "precision" in str(w.message)]

@@ -5,10 +5,10 @@ Curvatures do not depend on the coordinates: they say nothing of the latent spac
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,18 +41,25 @@ class CurvatureRegularizer(DecoderRegularizer):
     n_probes: int | None = None
 
     @abstractmethod
-    def curvature(self, decoder: Map, points: Tensor, estimate: dict[str, Any]) -> Tensor:
-        """At each point (n,); ``estimate`` are the arguments ``method``, ``n_probes`` and ``generator`` of geometry."""
+    def curvature(self, decoder: Map, points: Tensor) -> Tensor:
+        """At each point (n,), with a graph; NaN where the decoder is no immersion."""
+
+    @abstractmethod
+    def estimate(self, decoder: Map, points: Tensor, n_probes: int, generator: torch.Generator | None) -> Tensor:
+        """The same, without bias, from random directions."""
 
     def value(self, decoder: Map, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
         points = latents
         if self.n_points is not None and self.n_points < len(latents):
             device = latents.device if generator is None else generator.device
             points = latents[torch.randperm(len(latents), generator=generator, device=device)[: self.n_points]]
-        estimate: dict[str, Any] = {"method": "exact"}
-        if self.n_probes is not None or latents.shape[1] > EXACT_UP_TO:
-            estimate = {"method": "hutchinson", "n_probes": self.n_probes or 1, "generator": generator}
-        values = self.curvature(decoder, points, estimate)
+        if self.n_probes is None and latents.shape[1] <= EXACT_UP_TO:
+            values = self.curvature(decoder, points)
+        else:
+            with warnings.catch_warnings():
+                # Single precision is good enough for a step of a training.
+                warnings.filterwarnings("ignore", message="derivatives were computed in single precision")
+                values = self.estimate(decoder, points, self.n_probes or 1, generator)
         # Where the decoder is no immersion there is no curvature, and nothing to lower.
         finite = torch.isfinite(values)
         return torch.where(finite, values, 0.0).sum() / finite.sum().clamp(min=1)

@@ -8,13 +8,16 @@ A cylinder costs nothing, a sphere does: what can be unrolled without distortion
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import Map
-from neuromanifold.geometry import Immersion, intrinsic, riemann_norm_squared
+from neuromanifold.geometry import Immersion, TaylorJet, intrinsic, riemann_norm_squared
+from neuromanifold.geometry.extrinsic import at_points
+from neuromanifold.geometry.normal_products import NormalProducts
 from neuromanifold.models.regularizers.curvature import CurvatureRegularizer
 
 __all__ = ["MinimumIntrinsicCurvature"]
@@ -40,11 +43,31 @@ class MinimumIntrinsicCurvature(CurvatureRegularizer):
 
     least_dimension: ClassVar[int] = 2
 
-    def curvature(self, decoder: Map, points: Tensor, estimate: dict[str, Any]) -> Tensor:
-        if self.metric is not None and self.metric.constant() is None:
+    def curvature(self, decoder: Map, points: Tensor) -> Tensor:
+        if self._varies:
             return self._of_pullback(decoder, points)
-        options = self.derivative_options(decoder) | estimate
-        return riemann_norm_squared(decoder, points, ambient=self.metric, **options)
+
+        def formula(jet: TaylorJet) -> Tensor:
+            return NormalProducts.of(jet, self.metric).riemann_norm_squared()
+
+        return at_points(decoder, points, formula, **self.derivative_options(decoder))
+
+    def estimate(self, decoder: Map, points: Tensor, n_probes: int, generator: torch.Generator | None) -> Tensor:
+        if self._varies:
+            return self._of_pullback(decoder, points)
+        return riemann_norm_squared(
+            decoder,
+            points,
+            ambient=self.metric,
+            method="hutchinson",
+            n_probes=n_probes,
+            generator=generator,
+            **self.derivative_options(decoder),
+        )
+
+    @property
+    def _varies(self) -> bool:
+        return self.metric is not None and self.metric.constant() is None
 
     def _of_pullback(self, decoder: Map, points: Tensor) -> Tensor:
         if isinstance(decoder, Immersion):
