@@ -13,6 +13,7 @@ import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.data.intervals import interval_slices
 from neuromanifold.data.readers import inspect, load
+from neuromanifold.data.readers.matlab import read_matlab
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.storage import write_netcdf
 
@@ -276,6 +277,24 @@ def test_spike_times_give_the_counts_they_were_made_from(tmp_path, shared_data):
     np.testing.assert_array_equal(nwb["activity"], npz["activity"])
     np.testing.assert_allclose(nwb["time"], npz["time"], atol=1e-9)
     np.testing.assert_array_equal(nwb["head_direction_rad"], npz["head_direction_rad"])
+
+
+def test_recorded_spike_times_are_the_same_in_every_file(tmp_path, shared_data):
+    """The mouse's own spike times as MATLAB structs, in a NWB file and in a npz give the same bins, to the bit."""
+    path = shared_data("hd_mouse28") / "spikes.Mouse28-140313.mat"
+    entry = next(e for e in read_matlab(path) if e.name == "ADn.C.tsd.t")
+    trains = [np.ravel(train) for train in entry.read()]
+    with h5py.File(tmp_path / "m.nwb", "w") as file:
+        file.attrs["nwb_version"] = "2.7.0"
+        write_units(file, trains, ["adn"] * len(trains))
+    ids = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+    np.savez(tmp_path / "m.npz", spike_times=np.concatenate(trains), unit_ids=ids)
+    mat = load(path, activity="ADn", bin_size=0.025)
+    assert int(mat["activity"].sum()) == sum(map(len, trains))
+    for name in ("m.nwb", "m.npz"):
+        found = load(tmp_path / name, bin_size=0.025)
+        np.testing.assert_array_equal(found["activity"], mat["activity"])
+        np.testing.assert_array_equal(found["time"], mat["time"])
 
 
 def write_counts(path: Path, recording) -> None:

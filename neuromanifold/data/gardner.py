@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from neuromanifold._errors import FileFormatError
 from neuromanifold.data.readers.entries import Entry, Malformed, ragged_entry, readable
 from neuromanifold.data.readers.npz import read_npz
 
@@ -43,16 +44,9 @@ def read_gardner(path: Path) -> list[Entry]:
     modules = [_module(path, name) for name, entry in entries.items() if entry.dtype == "V" and "spikes" in name]
     clock = entries.get("t")
     if clock is None or not modules:
-        raise_layout(path, list(entries))
-    assert clock is not None
+        raise FileFormatError(f"{path} has {', '.join(entries)}; spikes_mod1 (a dict) and t are expected")
     tracked = [e for name, e in entries.items() if name != "t" and e.dtype != "V" and e.shape == clock.shape]
     return [*modules, *(_tracked(entry, clock) for entry in tracked)]
-
-
-def raise_layout(path: Path, names: list[str]) -> None:
-    """Say what is missing of the layout."""
-    with readable(path, "npz"):
-        raise Malformed(f"it has {', '.join(names)}; spikes_mod1 (a dict) and t are expected")
 
 
 def _tracked(entry: Entry, clock: Entry) -> Entry:
@@ -69,8 +63,7 @@ def _module(path: Path, name: str) -> Entry:
     with readable(path, "npz"), zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
         spikes = _numbers(stream)
     if not isinstance(spikes, Mapping):
-        with readable(path, "npz"):
-            raise Malformed(f"{name!r} holds a {type(spikes).__name__}, not a dict of spike times")
+        raise FileFormatError(f"{path}: {name!r} holds a {type(spikes).__name__}, not a dict of spike times")
     cells = sorted(spikes)
     trains = [np.asarray(spikes[cell], dtype=np.float64) for cell in cells]
     return ragged_entry(name, trains, {"units": [str(cell) for cell in cells]})
