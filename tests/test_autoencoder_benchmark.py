@@ -71,7 +71,11 @@ def test_the_table_compares_with_the_plain_autoencoder_and_is_drawn(monkeypatch,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(autoencoders, "SYNTHETIC", {"noisy curve": SYNTHETIC["noisy curve"]})
     monkeypatch.setattr(autoencoders, "SETTINGS", {"max_steps": 5, "hidden": (8,), "device": "cpu"})
+    monkeypatch.setattr(autoencoders, "regularizer_cost", lambda: pd.DataFrame({"ratio": {"plain": 1.0, "any": 2.5}}))
     table = autoencoders.run(n_seeds=1, data=tmp_path, n_jobs=1, verbose=False)
+    cost = table[table["case"] == autoencoders.COST].set_index("method")["epoch_ratio"]
+    assert cost.to_dict() == {"plain": 1.0, "any": 2.5}
+    table = table[table["case"] != autoencoders.COST]
     assert list(table["method"]) == list(autoencoders.COMPARED["noisy curve"])
     assert table.loc[0, ["error_ratio", "distortion_ratio", "held_out_ratio", "epoch_ratio"]].to_list() == [1, 1, 1, 1]
     np.testing.assert_allclose(table["error_ratio"], table["error"] / table["error"][0])

@@ -27,7 +27,7 @@ _MARKS = (
     ("P", "#CC79A7"),
     ("X", "#000000"),
 )
-_ROW, _WIDTH = 0.42, 2.3  # inches
+_ROW, _WIDTH = 0.5, 2.3  # inches
 
 
 @drawn
@@ -39,9 +39,9 @@ def autoencoders(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Of :func:`neuromanifold.benchmarks.autoencoders.run`.
     """
-    regularised = table[table["method"] != "plain"]
+    regularised = table[(table["method"] != "plain") & table["weight"].notna()]
     cases, methods = list(dict.fromkeys(regularised["case"])), list(dict.fromkeys(regularised["method"]))
-    size = (_WIDTH * len(_PANELS) + 1.2, _ROW * len(cases) + 1.3)
+    size = (_WIDTH * len(_PANELS) + 1.2, _ROW * len(cases) + 1.6)
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     axes = figure.subplots(1, len(_PANELS), sharey=True)
     for ax, (column, name) in zip(axes, _PANELS.items(), strict=True):
@@ -50,17 +50,21 @@ def autoencoders(table: pd.DataFrame) -> Figure:
     axes[0].set_yticks(range(len(cases)), [plain(case) for case in cases])
     axes[0].invert_yaxis()
     handles, labels = axes[-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(methods), fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(methods), 5), fontsize=8)
     return figure
 
 
 def _panel(ax: Axes, table: pd.DataFrame, column: str, cases: list[str], methods: list[str]) -> None:
-    for place, (method, (marker, colour)) in enumerate(zip(methods, _MARKS, strict=False)):
+    alone = list(dict.fromkeys(method.split(", ")[-1] for method in methods))
+    for place, method in enumerate(methods):
         of_method = table[table["method"] == method]
         # Methods of a case one below the other, so that none hides another.
-        shift = 0.6 * ((place + 0.5) / len(methods) - 0.5)
+        shift = 0.7 * ((place + 0.5) / len(methods) - 0.5)
         heights = [cases.index(case) + shift for case in of_method["case"]]
-        ax.plot(of_method[column], heights, marker, color=colour, markersize=5, label=plain(method))
+        marker, colour = _MARKS[alone.index(method.split(", ")[-1]) % len(_MARKS)]
+        # A combination has the mark of its last, hollow.
+        face = "white" if "," in method else colour
+        ax.plot(of_method[column], heights, marker, color=colour, mfc=face, markersize=5, label=plain(method))
     ax.axvline(1, color="black", linewidth=0.8)
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
