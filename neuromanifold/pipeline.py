@@ -9,7 +9,6 @@ measured on activity whose bends have not been smoothed away.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from neuromanifold.data.offsets import less_offset, without_offsets
 from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import Arrays, check, to_arrays
 from neuromanifold.data.requirements import require_along_time, require_variables
+from neuromanifold.data.smoothing import Smoothing, resolved_smoothings
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import curvature_profile
@@ -43,15 +43,13 @@ from neuromanifold.statistics import (
 from neuromanifold.statistics import sensitivity as preparation_sensitivity
 from neuromanifold.statistics.alignment import LEVEL
 from neuromanifold.statistics.stamp import stamped
-from neuromanifold.topology import Topology
+from neuromanifold.topology import find_template
 
 __all__ = ["analyze", "find_template"]
 
 # Standard deviations of the Gaussian, seconds, for spike counts and rates; continuous activity is taken as it is.
 MODEL_SMOOTHING = 0.15
-TOPOLOGY_SMOOTHING = 0.4
 FITTED = ("circle", "sphere", "torus")
-Smoothing = float | None | Literal["auto"]
 
 
 def analyze(
@@ -67,6 +65,7 @@ def analyze(
     condition: str | None = None,
     offsets: str | None = None,
     sensitivity: bool = False,
+    sweep: bool = False,
     device: str = "auto",
     n_jobs: int | None = None,
     verbose: bool = False,
@@ -84,8 +83,8 @@ def analyze(
     template : str or Manifold, optional
         Fit this template whatever topology says.
     smoothing, topology_smoothing : float, None or "auto"
-        Gaussian standard deviation in seconds for the model and for topology; "auto" is 0.15 and 0.4 for counts and
-        rates and None for continuous activity.
+        Gaussian standard deviation in seconds for the model and for topology; "auto" is 0.15, and for topology what
+        :func:`find_template` needs, for counts and rates and None for continuous activity.
     n_shuffles, n_bootstrap : int
         Shuffles of the topology's null; refits for the curvature band (0: none).
     template_vote : bool
@@ -99,6 +98,8 @@ def analyze(
     sensitivity : bool
         Fit again under other preparations and on subsets of the units (about a minute); needs a ``variable`` that gives
         the coordinates.
+    sweep : bool
+        Look at the topology over smoothing and components too, and keep a verdict only where no setting names another.
     device, n_jobs, verbose, random_state
         Of the model; parallel shuffles; progress bars; seed.
     """
@@ -112,11 +113,11 @@ def analyze(
         require_along_time(checked, offsets)
     # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
     seeds = spawn_seeds(random_state, 7)
-    smoothing = _resolved(smoothing, checked, MODEL_SMOOTHING)
-    topology_smoothing = _resolved(topology_smoothing, checked, TOPOLOGY_SMOOTHING)
+    smoothing = resolved_smoothings(smoothing, checked, (MODEL_SMOOTHING,))[0]
     topology = find_template(
         checked,
         smoothing=topology_smoothing,
+        sweep=sweep,
         n_shuffles=n_shuffles,
         n_jobs=n_jobs,
         verbose=verbose,
@@ -126,7 +127,7 @@ def analyze(
     settings = {
         "variable": names,
         "smoothing": smoothing,
-        "topology_smoothing": topology_smoothing,
+        "topology_smoothing": topology.smoothing_,
         "n_shuffles": n_shuffles,
         "n_bootstrap": n_bootstrap,
         "offsets": offsets,
@@ -149,23 +150,6 @@ def analyze(
         vote = compare_templates(prepared, n_jobs=n_jobs, verbose=verbose, random_state=seeds[4])
         analysis.details["templates"] = vote
     return analysis
-
-
-def find_template(
-    recording: xr.Dataset,
-    *,
-    smoothing: Smoothing = "auto",
-    alpha: float = 0.05,
-    n_shuffles: int = 100,
-    n_jobs: int | None = None,
-    verbose: bool = False,
-    random_state: RandomState = None,
-) -> Topology:
-    """The first half of :func:`analyze` alone: prepare and decide the template; the same verdict for the same seed."""
-    checked = check(recording)
-    seconds = _resolved(smoothing, checked, TOPOLOGY_SMOOTHING)
-    topology = Topology(alpha, n_shuffles, n_jobs=n_jobs, verbose=verbose, random_state=random_state)
-    return topology.fit(prepare(checked, smoothing=seconds))
 
 
 def _fit(
@@ -287,9 +271,3 @@ def _name_units(dataset: xr.Dataset, units: str) -> None:
     for variable in dataset.variables.values():
         if "activity unit" in str(variable.attrs.get("units")):
             variable.attrs["units"] = variable.attrs["units"].replace("activity unit", short)
-
-
-def _resolved(smoothing: Smoothing, recording: xr.Dataset, default: float) -> float | None:
-    if smoothing != "auto":
-        return smoothing  # type: ignore[return-value]
-    return default if recording["activity"].attrs["kind"] in ("counts", "rate") else None

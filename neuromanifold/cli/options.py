@@ -32,6 +32,7 @@ __all__ = [
     "Seed",
     "Shuffles",
     "Smoothing",
+    "Sweep",
     "TimeScale",
     "Units",
     "conditions",
@@ -111,6 +112,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no n
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all warnings.")]
 Images = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Images: .npz, IDX, CIFAR-10 binary, or a folder of them.")
+]
+Sweep = Annotated[
+    bool,
+    typer.Option(
+        "--sweep", help="Look at topology over smoothing and components; keep a verdict that no setting contradicts."
+    ),
 ]
 Required = Annotated[
     bool, typer.Option("--require-template", help=f"Exit with {UNDECIDED} where the template is undecided.")

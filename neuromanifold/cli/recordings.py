@@ -28,6 +28,7 @@ from neuromanifold.cli.options import (
     Seed,
     Shuffles,
     Smoothing,
+    Sweep,
     TimeScale,
     Units,
     conditions,
@@ -84,6 +85,7 @@ def analyze(
     condition: Annotated[
         str | None, typer.Option(metavar="NAME", help="Categorical variable: compare curvature in its two values.")
     ] = None,
+    sweep: Sweep = False,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Fit again under other preparations and on subsets of units.")
     ] = False,
@@ -117,6 +119,7 @@ def analyze(
             "topology_smoothing": seconds(topology_smoothing),
             "n_shuffles": shuffles,
             "condition": condition,
+            "sweep": sweep,
             "sensitivity": sensitivity,
             "device": device.value,
             "n_jobs": jobs,
@@ -160,6 +163,7 @@ def topology(
     sampling_period: SamplingPeriod = None,
     time_scale: TimeScale = None,
     smoothing: Smoothing = "auto",
+    sweep: Sweep = False,
     shuffles: Shuffles = 100,
     alpha: Annotated[float, typer.Option(help="Level at which a hole counts.")] = 0.05,
     seed: Seed = 0,
@@ -180,6 +184,7 @@ def topology(
         found = nm.find_template(
             recording,
             smoothing=seconds(smoothing),
+            sweep=sweep,
             alpha=alpha,
             n_shuffles=shuffles,
             n_jobs=jobs,

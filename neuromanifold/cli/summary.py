@@ -44,15 +44,29 @@ def recording_line(recording: xr.Dataset) -> str:
 
 
 def topology_summary(topology: Any) -> dict[str, Any]:
-    """Verdict, reasons, Betti numbers and p-values of a fitted ``Topology``."""
-    return {
+    """Verdict, reasons, Betti numbers, p-values and second opinions of a fitted ``Topology``."""
+    summary = {
         "template": str(topology.template_),
         "decided": str(topology.template_) != "undecided",
         "reasons": list(topology.reasons_),
         "support": dict(topology.support_),
         "betti": {f"Z{prime}": list(numbers) for prime, numbers in topology.betti_.items()},
         "p_values": {str(degree): list(values) for degree, values in topology.p_values_.items()},
+        "universal_p": _universal(topology.bars_),
+        "alternatives": dict(topology.alternatives_),
+        "intrinsic_dimension": dict(topology.intrinsic_dimension_),
     }
+    if hasattr(topology, "sweep_"):
+        table = topology.sweep_.to_dataframe().reset_index()
+        summary["sweep"] = {"vote": topology.sweep_.attrs["vote"], "settings": table.to_dict("records")}
+    return summary
+
+
+def _universal(bars: xr.Dataset) -> dict[str, float | None]:
+    """Smallest p-value by the universal null of each degree over Z2; None where bars are too few."""
+    over_z2 = bars["universal_p"].where(bars["prime"] == 2)
+    smallest = {int(degree): float(over_z2.where(bars["degree"] == degree).min()) for degree in bars["degree_"]}
+    return {str(degree): p if p == p else None for degree, p in smallest.items()}
 
 
 def topology_lines(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -64,7 +78,16 @@ def topology_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     for degree, values in summary["p_values"].items():
         claimed = next(iter(summary["betti"].values()))[int(degree)]
         shown = ", ".join(f"{value:.2g}" for value in values[: claimed + 1])
-        yield f"  {_HOLES[int(degree)]}: {claimed} longer than chance; p of the longest bars: {shown}"
+        second = summary["universal_p"].get(degree)
+        universal = "" if second is None else f"; the longest by the universal null: {second:.2g}"
+        yield f"  {_HOLES[int(degree)]}: {claimed} longer than chance; p of the longest bars: {shown}{universal}"
+    ranked = ", ".join(f"{name} {margin:.2f}" for name, margin in list(summary["alternatives"].items())[:3])
+    yield f"  Nearest templates, by the factor that their holes stand clear of the shuffles (1: just): {ranked}"
+    dimension = summary["intrinsic_dimension"]
+    yield f"  Intrinsic dimension: {dimension['two_nn']:.1f} (two-NN), {dimension['local_pca']:.1f} (local PCA)"
+    for row in summary.get("sweep", {}).get("settings", ()):
+        smoothed = f"{row['smoothing']:g} s, {row['n_components']} components"
+        yield f"  {smoothed}: {row['template']} ({row['support']:.0%} of landmark draws)"
 
 
 def analysis_summary(analysis: Any) -> dict[str, Any]:

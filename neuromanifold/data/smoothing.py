@@ -6,19 +6,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import FloatArray
 from neuromanifold.data.intervals import interval_slices
 
-__all__ = ["smooth", "smooth_known"]
+__all__ = ["Smoothing", "resolved_smoothings", "smooth", "smooth_known"]
+
+# Seconds, None for none, or what suits the kind of activity.
+Smoothing: TypeAlias = float | Literal["auto"] | None
 
 _TRUNCATE = 4.0
+
+
+def resolved_smoothings(
+    smoothing: Smoothing | Sequence[float | None], recording: xr.Dataset, default: Sequence[float]
+) -> list[float | None]:
+    """Widths in seconds: the given ones; of "auto" the default for counts and rates, none for continuous activity."""
+    if smoothing == "auto":
+        return list(default) if recording["activity"].attrs["kind"] in ("counts", "rate") else [None]
+    if smoothing is None or isinstance(smoothing, float | int):
+        return [smoothing]
+    return list(smoothing)
 
 
 def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> FloatArray:

@@ -5,6 +5,7 @@ from neuromanifold.topology.estimator import Topology
 from neuromanifold.topology.klein import KleinCoordinates, klein_coordinates
 from neuromanifold.topology.persistence import persistence_diagrams
 from neuromanifold.topology.projective import ProjectiveCoordinates, projective_coordinates
+from neuromanifold.topology.search import find_template, settings_sweep
 from neuromanifold.topology.start import start_coordinates
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "SphericalCoordinates",
     "Topology",
     "circular_coordinates",
+    "find_template",
     "klein_coordinates",
     "persistence_diagrams",
     "projective_coordinates",
+    "settings_sweep",
     "start_coordinates",
 ]
