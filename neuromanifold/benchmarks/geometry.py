@@ -1,9 +1,10 @@
-"""What curvature costs: |H| of a torus decoder by each route, as multiples of one forward pass.
+"""What curvature costs: |H| and LEC of a torus decoder by each route, as multiples of one forward pass.
 
 The decoder is ``torus -> 8 × 400 softplus -> 100 units``, in float64, on one thread. Six streams (value,
 two first and three second derivatives) put the floor at six passes. The naive route is torch's nested
 autodiff of the map at each point; geomstats is timed on a few points, in a process of its own (its
-PyTorch backend is chosen by the environment), and scaled up.
+PyTorch backend is chosen by the environment), and scaled up. LEC, the extrinsic curvature of Lee (2023), is
+timed beside its published estimator, whose one probe scatters; its difference is that of the means.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacfwd, vmap
 
+from neuromanifold.benchmarks.extrinsic_cost import published_estimate
 from neuromanifold.benchmarks.geomstats_route import torus_decoder
-from neuromanifold.geometry import Immersion, mean_curvature_norm
+from neuromanifold.geometry import Immersion, extrinsic_curvature, mean_curvature_norm
 from neuromanifold.manifolds import Torus
 
 __all__ = ["run"]
+
+# Points at which the definition of LEC (d² numbers a point) is compared.
+N_DEFINITION = 20
 
 
 def run(
@@ -56,7 +61,7 @@ def run(
     -------
     pandas.DataFrame
         A row per route: ``seconds`` and ``forward_passes`` for all points, the ``target`` in passes where
-        there is one, and the largest relative ``difference`` from the first route.
+        there is one, and the largest relative ``difference`` from the first route to the same quantity.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -87,6 +92,8 @@ def _time_routes(n_points: int, decoder: nn.Module, n_repeats: int) -> dict[str,
         "naive nested autodiff": (lambda: _naive(f, u), math.nan),
     }
 
+    probes = torch.Generator().manual_seed(1)
+
     def forward() -> Tensor:
         with torch.no_grad():
             return f(u)
@@ -98,6 +105,13 @@ def _time_routes(n_points: int, decoder: nn.Module, n_repeats: int) -> dict[str,
         rows[name] = (seconds, target, float(((norm - reference) / reference).abs().max()))
         # The clock may have changed by now: the fastest of all forward passes is the unit.
         unit = min(unit, _best(forward, n_repeats)[0])
+    exact, seconds = extrinsic_curvature(f, u), _best(lambda: extrinsic_curvature(f, u), n_repeats)[0]
+    few = u[:N_DEFINITION]
+    defined = extrinsic_curvature(f, few, method="definition")
+    rows["LEC, jets"] = (seconds, 12.0, float((exact[: len(few)] / defined - 1).abs().max()))
+    seconds, estimate = _best(lambda: published_estimate(f, u, probes), n_repeats)
+    rows["LEC, published estimator, one probe"] = (seconds, math.nan, float(estimate.mean() / exact.mean() - 1))
+    unit = min(unit, _best(forward, n_repeats)[0])
     rows["one forward pass"] = (unit, math.nan, math.nan)
     return rows
 

@@ -35,6 +35,7 @@ class DistortionRegularizer(DecoderRegularizer):
         themselves.
     """
 
+    weight: float = 0.1
     interpolation: float | None = 0.2
 
     @abstractmethod

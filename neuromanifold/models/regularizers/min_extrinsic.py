@@ -36,6 +36,8 @@ class MinimumExtrinsicCurvature(CurvatureRegularizer):
     Lee & Park (2023), On explicit curvature regularization in deep generative models; Lee (2023), eqs. 10 and 20.
     """
 
+    weight: float = 1e-3
+
     def curvature(self, decoder: Map, points: Tensor) -> Tensor:
         def formula(jet: TaylorJet) -> Tensor:
             products = NormalProducts.of(jet)

@@ -43,6 +43,8 @@ class MinimumIntrinsicCurvature(CurvatureRegularizer):
 
     least_dimension: ClassVar[int] = 2
 
+    weight: float = 1e-3
+
     def curvature(self, decoder: Map, points: Tensor) -> Tensor:
         if self._varies:
             return self._of_pullback(decoder, points)
