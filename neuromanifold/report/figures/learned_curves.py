@@ -32,8 +32,8 @@ def learned_curves(curves: xr.Dataset) -> Figure:
     columns = min(_MOST, len(models))
     rows = math.ceil(len(models) / columns)
     low, high = _window(curves)
-    height = _WIDTH * (high - low)[1] / (high - low)[0] + 0.35
-    figure = Figure(figsize=(_WIDTH * columns, height * rows), dpi=DPI, layout="constrained")
+    height = _WIDTH * (high - low)[1] / (high - low)[0] + 0.45
+    figure = Figure(figsize=(_WIDTH * columns, height * rows + 0.55), dpi=DPI, layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     axes[0].set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     for ax, model in zip(axes, models, strict=False):
@@ -43,7 +43,7 @@ def learned_curves(curves: xr.Dataset) -> Figure:
         ax.set_axis_off()
     figure.supxlabel("unit 1", fontsize=9)
     figure.supylabel("unit 2", fontsize=9)
-    axes[0].legend(loc="best", fontsize=7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, fontsize=8)
     return figure
 
 
