@@ -15,7 +15,13 @@ ROOT = Path(__file__).parents[1]
 # Each tutorial with settings that make it quick; they replace its cell tagged "parameters".
 SHORT = {
     "01_recording_to_report": {"minutes": 4, "n_shuffles": 19, "n_bootstrap": 5},
-    "02_ring_or_torus": {"n_times": 2000, "n_shuffles": 19, "n_landmarks": 150, "n_landmarks_2": 100},
+    "02_ring_or_torus": {
+        "n_times": 2000,
+        "n_shuffles": 19,
+        "n_landmarks": 150,
+        "n_landmarks_2": 100,
+        "unit_counts": [10],
+    },
     "05_feature_maps": {"n_networks": 10, "n_pairs": 10, "n_epochs": 60},
     "06_geometric_autoencoders": {"max_steps": 1000, "n_sheet": 200, "n_samples": 400},
     "07_brain_beside_network": {"minutes": 6, "n_shuffles": 19, "n_bootstrap": 5, "n_epochs": 25, "n_seeds": 1},
