@@ -140,6 +140,8 @@ def test_weights_are_reached_by_a_grid_search() -> None:
     ("settings", "message"),
     [
         ({"n_components": 0}, "n_components"),
+        ({"hidden": 8}, "hidden must be a sequence"),
+        ({"validation_fraction": 0.99}, "leaves none"),
         ({"max_steps": 1.5}, "max_steps"),
         ({"learning_rate": -1}, "learning_rate"),
         ({"validation_fraction": 1.0}, "validation_fraction"),

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from neuromanifold._errors import InputError, NotEnoughDataError, NotSmoothError
+from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Euclidean
+from neuromanifold.models.autoencoder_checks import check_autoencoder_settings
 from neuromanifold.models.autoencoder_files import (
     AutoencoderState,
     read_autoencoder_state,
@@ -34,14 +34,11 @@ from neuromanifold.models.autoencoder_files import (
 from neuromanifold.models.autoencoder_training import Networks, Objective, principal_loadings
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.regularizers import Regularizer, TrainingData
-from neuromanifold.models.regularizers.holder import RegularizedMixin, check_regularizers
-from neuromanifold.networks import ACTIVATIONS, Affine
+from neuromanifold.models.regularizers.holder import RegularizedMixin
+from neuromanifold.networks import Affine
 from neuromanifold.training import History, TrainingSettings, held_out_blocks, train
 
 __all__ = ["GeometricAutoencoder", "restored_autoencoder"]
-
-# Whose second derivatives jump or do not exist: a decoder of theirs has no curvature.
-ROUGH = {"relu"}
 
 
 class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
@@ -142,7 +139,7 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
         InputError
             Naming the setting or array that cannot be used.
         """
-        self._check_settings()
+        check_autoencoder_settings(self.get_params(deep=False))
         data = torch.as_tensor(self._validated(X, reset=True))
         if len(data) < 2:
             raise NotEnoughDataError(f"n_samples={len(data)}: an autoencoder needs at least 2 rows of data")
@@ -166,9 +163,17 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
     def _train(self, networks: Networks, data: TrainingData, seed: int) -> History:
         activity = data.activity
         device = resolve_device("cpu" if self.device == "auto" and not torch.cuda.is_available() else self.device)
+        if device.type == "mps":
+            raise InputError(
+                'device "mps" has no float64, which the geometry of the decoder needs; use "auto" or "cpu"'
+            )
         held = torch.zeros(len(activity), dtype=torch.bool)
         if self.validation_fraction > 0:
             held = held_out_blocks(len(activity), self.validation_fraction, torch.Generator().manual_seed(seed))
+        if held.all():
+            raise NotEnoughDataError(
+                f"validation_fraction={self.validation_fraction} of n_samples={len(activity)} leaves none to learn from"
+            )
         seen = activity[~held].to(device)
         shown = replace(data, activity=seen)
         penalties = [(float(r.weight), r.prepared(shown)) for r in self.regularizers if r.weight > 0]
@@ -248,8 +253,6 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
         )
         write_autoencoder_state(path, state)
 
-    # -- checks -------------------------------------------------------------------------------------------------
-
     def _validated(self, X: ArrayLike, *, reset: bool) -> FloatArray:
         try:
             return np.require(validate_data(self, X, reset=reset, dtype=np.float64), requirements="W")
@@ -258,24 +261,6 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
                 f"X cannot be used: {error}. It must be data (n samples, d features), all finite: drop or interpolate "
                 "rows that are not"
             ) from error
-
-    def _check_settings(self) -> None:
-        for name in ("n_components", "max_steps", "batch_size", "patience"):
-            value = getattr(self, name)
-            if not (isinstance(value, Integral) and int(value) >= 1):
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-        for name in ("beta", "learning_rate"):
-            value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 < float(value) < np.inf):
-                raise InputError(f"{name} must be a positive number, got {value!r}")
-        if not (isinstance(self.validation_fraction, Real) and 0 <= float(self.validation_fraction) < 1):
-            raise InputError(f"validation_fraction must be at least 0 and below 1, got {self.validation_fraction!r}")
-        if self.activation in ROUGH:
-            raise NotSmoothError(
-                f"a decoder of {self.activation!r} has no curvature, as it is not twice continuously differentiable; "
-                f"use one of {', '.join(name for name in ACTIVATIONS if name not in ROUGH)}"
-            )
-        check_regularizers(self.regularizers, self.n_components)
 
 
 def restored_autoencoder(path: str | os.PathLike[str]) -> GeometricAutoencoder:
