@@ -452,6 +452,7 @@ def test_a_scene_holds_the_manifold_closed_and_in_cyclic_colours(template):
     if template == "torus":
         np.testing.assert_allclose(points[0], points[-1], atol=2e-3)
     assert np.abs(points).max() < 1.5
+    assert found["caps"] == ([0, found["rows"] - 1] if template == "sphere" else [])
     # Distances keep their proportions: one scale for all axes.
     flat = np.asarray(view.sortby(["angle_0", "angle_1"] if template != "circle" else "angle_0")["position"])
     inside = points[: len(np.unique(profile["angle_0"].round(9))) if template != "circle" else 1]

@@ -24,6 +24,8 @@ __all__ = ["scene"]
 MOST_SAMPLES = 1200
 N_COLOURS = 48
 DIGITS = 3
+# Rows of the grid that go round a pole.
+POLES = {"sphere": (0, -1), "projective": (0,)}
 
 
 def scene(view: xr.Dataset) -> dict[str, Any]:
@@ -38,8 +40,9 @@ def scene(view: xr.Dataset) -> dict[str, Any]:
     -------
     dict
         ``points`` (flat x, y, z of the manifold; a curve in order, a surface row by row), ``rows`` and ``columns`` (1
-        row for a curve), ``samples`` (flat), ``axes`` (three labels), ``colourings``: ``name``, ``palette`` (colours),
-        ``places`` (of each point in it), ``low`` and ``high`` (labels of its ends).
+        row for a curve), ``caps`` (rows round a pole, which is between the points), ``samples`` (flat), ``axes`` (three
+        labels), ``colourings``: ``name``, ``palette`` (colours), ``places`` (of each point in it), ``low`` and ``high``
+        (labels of its ends).
     """
     surface = "angle_1" in view.coords
     positions = _ordered(view, "position", surface)
@@ -53,6 +56,7 @@ def scene(view: xr.Dataset) -> dict[str, Any]:
         "points": _flat((positions - middle) / half),
         "rows": positions.shape[0] if surface else 1,
         "columns": positions.shape[1] if surface else positions.shape[0],
+        "caps": [row % positions.shape[0] for row in POLES.get(str(view.attrs.get("template")), ())],
         "samples": _flat((samples - middle) / half),
         "axes": [f"PC{i + 1} ({share:.0%})" for i, share in enumerate(shares)],
         "colourings": list(_colourings(view, surface)),

@@ -30,6 +30,7 @@
         found.push([i, i + 1, i + scene.columns + 1, i + scene.columns]);
       }
     }
+    for (const r of scene.caps) found.push(Array.from({ length: scene.columns }, (_, c) => r * scene.columns + c));
     return found;
   }
 
