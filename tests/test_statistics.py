@@ -17,6 +17,7 @@ from neuromanifold.benchmarks import statistics as benchmark
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import resolve
 from neuromanifold.profile import curvature_error, immersion_profile
+from neuromanifold.statistics import held_out_points
 from neuromanifold.statistics.block_refits import BlockRefits
 from neuromanifold.statistics.nulls import random_turns, shifted_rows
 
@@ -191,3 +192,21 @@ def test_the_overview_has_its_parts_and_its_numbers() -> None:
     assert set(nm.statistics.overview(model, rec, None, y, random_state=0)) == set(found) - {"variation", "explained"}
     with pytest.raises(InputError, match="n_draws"):
         nm.statistics.curvature_variation(model, rec, "angle", y, n_draws=0)
+
+
+@pytest.mark.parametrize("rest", [0.0, -0.3])
+def test_a_unit_that_is_silent_where_a_fit_is_made_does_not_end_it(rest: float) -> None:
+    """A cell that fires in one fold alone, as of place cells over minutes; its variance in the fit is zero."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, TURN, 600)
+    rare = np.full(600, rest)
+    rare[121:131] = 2.0
+    X = np.c_[rare, np.cos(y[:, None] - np.arange(6)) + 0.1 * rng.normal(size=(600, 6))]
+    points = held_out_points(resolve("circle"), X, y[:, None], np.zeros(600, int))
+    errors = np.abs(np.angle(np.exp(1j * (np.arctan2(points[:, 1], points[:, 0]) - y))))
+    assert np.median(errors) < 0.1
+    # The samples in which it fires are decoded from the others.
+    assert np.median(errors[121:131]) < 0.2
+    labels = np.where((np.arange(600) < 110) | (np.arange(600) > 140), y, np.nan)
+    model = nm.TopologicalVAE("circle", label_tolerance=0, max_epochs=1, random_state=0).fit(X, labels)
+    assert torch.isfinite(model.noise_.whitening).all()

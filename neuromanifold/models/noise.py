@@ -33,8 +33,9 @@ class Noise:
         """Shrunk covariance from a residual scatter (d, d), or a diagonal one from (d,), with ``n_free`` degrees of
         freedom.
 
-        ``second`` (d,) are the units' mean squares, which set the least noise.
+        ``second`` (d,) are the units' mean squares, which set the least noise; a silent unit's is the mean unit's.
         """
+        second = torch.where(second > 0, second, second.mean())
         if scatter.ndim == 1:
             return cls.of(torch.diag_embed(scatter / n_free + FLOOR * second))
         # The least noise comes before the correlations: those of rounding errors would be arbitrary.
