@@ -67,7 +67,9 @@ def _panel(ax: Axes, table: pd.DataFrame, column: str, cases: list[str], methods
         ax.plot(of_method[column], heights, marker, color=colour, mfc=face, markersize=5, label=plain(method))
     ax.axvline(1, color="black", linewidth=0.8)
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=6))
+    low, high = ax.get_xlim()
+    # Within two decades a power of ten alone would leave one label or none.
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,), numticks=5))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="y", linewidth=0.3)
