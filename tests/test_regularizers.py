@@ -393,3 +393,18 @@ def test_training_says_nothing_of_single_precision(recwarn: pytest.WarningsRecor
     for n_probes in (None, 1):
         MinimumExtrinsicCurvature(n_probes=n_probes).value(decoder, normal(10, 2).float())
     assert not [w for w in recwarn if "precision" in str(w.message)]
+
+
+def test_curvature_between_latents_is_seen_by_interpolation() -> None:
+    """A line with a bump half-way between latents at ±1."""
+    latents = torch.tensor([[-1.0], [1.0]], dtype=torch.float64).repeat(200, 1)
+
+    def bump(z: Tensor) -> Tensor:
+        return torch.cat([z, torch.exp(-((z / 0.1) ** 2))], dim=-1)
+
+    at_latents = MinimumExtrinsicCurvature(n_points=None).value(bump, latents, generator())
+    between = MinimumExtrinsicCurvature(n_points=None, interpolation=0.0).value(bump, latents, generator())
+    assert float(at_latents) < 1e-12
+    assert float(between) > 1
+    with pytest.raises(InputError, match="interpolation"):
+        MinimumExtrinsicCurvature(interpolation=-0.5).check(1)

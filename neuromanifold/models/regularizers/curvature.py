@@ -15,7 +15,9 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import Map
+from neuromanifold.geometry import Immersion
 from neuromanifold.models.regularizers.base import DecoderRegularizer
+from neuromanifold.models.regularizers.distortion import interpolated
 
 __all__ = ["CurvatureRegularizer"]
 
@@ -35,10 +37,15 @@ class CurvatureRegularizer(DecoderRegularizer):
         Latents drawn from each batch, at which curvature is taken: an unbiased estimate of the mean over all (None).
     n_probes : int or None
         Random directions (Hutchinson) at each point. None: exact up to 4 latent dimensions, one beyond.
+    interpolation : float or None
+        η: curvature is also taken between latents, as in
+        :class:`~neuromanifold.models.regularizers.distortion.DistortionRegularizer`. None: at latents alone, where a
+        curve through few samples can be straight and bend between them. It has no effect on a template.
     """
 
     n_points: int | None = 32
     n_probes: int | None = None
+    interpolation: float | None = None
 
     @abstractmethod
     def curvature(self, decoder: Map, points: Tensor) -> Tensor:
@@ -50,9 +57,11 @@ class CurvatureRegularizer(DecoderRegularizer):
 
     def value(self, decoder: Map, latents: Tensor, generator: torch.Generator | None = None) -> Tensor:
         points = latents
+        if self.interpolation is not None and not isinstance(decoder, Immersion):
+            points = interpolated(latents, self.interpolation, generator)
         if self.n_points is not None and self.n_points < len(latents):
             device = latents.device if generator is None else generator.device
-            points = latents[torch.randperm(len(latents), generator=generator, device=device)[: self.n_points]]
+            points = points[torch.randperm(len(latents), generator=generator, device=device)[: self.n_points]]
         if self.n_probes is None and latents.shape[1] <= EXACT_UP_TO:
             values = self.curvature(decoder, points)
         else:
@@ -66,6 +75,8 @@ class CurvatureRegularizer(DecoderRegularizer):
 
     def check(self, dimension: int) -> None:
         super().check(dimension)
+        if self.interpolation is not None and not self.interpolation >= 0:
+            raise InputError(f"interpolation must be None or a share of at least 0, got {self.interpolation!r}")
         for name in ("n_points", "n_probes"):
             number = getattr(self, name)
             if number is not None and not (isinstance(number, Integral) and int(number) >= 1):
