@@ -8,8 +8,8 @@ from joblib import effective_n_jobs
 
 __all__ = ["Cost"]
 
-# Measured on one busy core of two (fly trials of 734 x 18, a mouse of 50,000 x 17 and of 18,000 x 467): what every
-# analysis takes, most of it shuffles of the topology, and what each number of the activity adds.
+# Single fly trials of 734 x 18 took 7 to 22 s of one core, most of it shuffles of the topology. What each number of the
+# activity adds is an estimate, for recordings of up to some ten million numbers.
 SECONDS = 15.0
 SECONDS_PER_NUMBER = 1.0e-5
 GIGABYTES = 0.6
