@@ -29,7 +29,7 @@ from neuromanifold.report.document import format_number, image_uri
 from neuromanifold.report.figures.grid import folded
 from neuromanifold.report.scene import scene
 from neuromanifold.report.style import math_angle
-from neuromanifold.report.tables import votes
+from neuromanifold.report.tables import swept, votes
 
 VERDICTS = ("circle", "torus", "sphere", "undecided")
 NASTY = "<script>alert(1)</script>"
@@ -186,10 +186,27 @@ def test_the_verdict_in_one_line():
 
 
 def test_the_votes_are_a_table():
-    (title, columns, rows) = vars(votes(fakes.analysis("circle").topology)).values()
-    assert title == "Which template: votes and margins"
-    assert len(columns) == 3
-    assert rows == (("circle", 0.8, 2.5), ("torus", 0.0, 0.3), ("undecided", 0.2, "—"))
+    table = votes(fakes.analysis("circle").topology)
+    assert table.title == "Which template: votes and margins"
+    assert len(table.columns) == 3
+    assert table.rows == (("circle", 0.8, 2.5), ("torus", 0.0, 0.3), ("undecided", 0.2, "—"))
+
+
+def test_a_sweep_is_a_table_where_one_was_made():
+    topology = fakes.analysis("circle").topology
+    assert list(swept(topology)) == []
+    topology.sweep_ = xr.Dataset(
+        {
+            "template": (("smoothing", "share"), [["circle", "undecided"]]),
+            "n_components": (("smoothing", "share"), [[3, 5]]),
+            "support": (("smoothing", "share"), [[1.0, 0.6]]),
+            "loops": (("smoothing", "share"), [[1, 2]]),
+        },
+        coords={"smoothing": [0.2], "share": [1.0, 1.5]},
+    )
+    (table,) = swept(topology)
+    assert table.rows == ((0.2, 3, "circle", 1.0, 1), (0.2, 5, "undecided", 0.6, 2))
+    assert len(table.columns) == len(table.rows[0])
 
 
 def test_tuning_view_finds_the_preferred_angles():

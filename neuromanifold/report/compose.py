@@ -11,7 +11,7 @@ from neuromanifold.report.content import Number, ReportContent
 from neuromanifold.report.document import format_number
 from neuromanifold.report.pictures import AnalysisLike, pictures
 from neuromanifold.report.sentences import sentences
-from neuromanifold.report.tables import tables, votes
+from neuromanifold.report.tables import swept, tables, votes
 from neuromanifold.report.verdicts import headline
 
 __all__ = ["compose", "numbers"]
@@ -54,7 +54,7 @@ def compose(
         numbers=tuple(numbers(analysis.statistics)) if analysis.statistics is not None else (),
         figures=pictures(analysis, variable),
         caveats=(*caveats, *_caveats(analysis, template)),
-        tables=(votes(analysis.topology), *tables(analysis.details)),
+        tables=(votes(analysis.topology), *swept(analysis.topology), *tables(analysis.details)),
         methods=methods,
         references=tuple(references),
         settings=settings or {},

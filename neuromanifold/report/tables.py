@@ -9,7 +9,7 @@ import xarray as xr
 
 from neuromanifold.report.content import Table
 
-__all__ = ["tables", "votes"]
+__all__ = ["swept", "tables", "votes"]
 
 # Name in ``Analysis.details`` -> dimension of the rows and title.
 TABLES = {
@@ -41,6 +41,17 @@ def votes(topology: Any) -> Table:
     rows = ((name, support.get(name, 0.0), margins.get(name, "—")) for name in names)
     columns = ("template", "share of landmark draws", "margin (above 1: its holes agree with the bars)")
     return Table("Which template: votes and margins", columns, tuple(rows))
+
+
+def swept(topology: Any) -> Iterator[Table]:
+    """Verdicts over smoothing and components, where a sweep was made (``sweep_`` of ``find_template``)."""
+    if not hasattr(topology, "sweep_"):
+        return
+    columns = ("smoothing (s)", "components", "template", "share of landmark draws", "loops")
+    names = ("smoothing", "n_components", "template", "support", "loops")
+    cells = topology.sweep_.to_dataframe().reset_index()
+    rows = tuple(tuple(row) for row in cells[list(names)].to_numpy().tolist())
+    yield Table("Which template: other settings", columns, rows)
 
 
 def _table(dataset: xr.Dataset, dim: str, title: str) -> Table:
