@@ -33,8 +33,10 @@ __all__ = [
     "Shuffles",
     "Smoothing",
     "Sweep",
+    "Template",
     "TimeScale",
     "Units",
+    "Variable",
     "conditions",
     "seconds",
 ]
@@ -113,6 +115,10 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and all wa
 Images = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Images: .npz, IDX, CIFAR-10 binary, or a folder of them.")
 ]
+Variable = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Task variable to fit and to show curvature against.")
+]
+Template = Annotated[str | None, typer.Option(metavar="NAME", help="Fit this template whatever the topology says.")]
 Sweep = Annotated[
     bool,
     typer.Option(

@@ -29,8 +29,10 @@ from neuromanifold.cli.options import (
     Shuffles,
     Smoothing,
     Sweep,
+    Template,
     TimeScale,
     Units,
+    Variable,
     conditions,
     seconds,
 )
@@ -68,17 +70,13 @@ def analyze(
     file: File,
     out: Folder,
     activity: Activity = None,
-    variable: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task variable to fit and to show curvature against.")
-    ] = None,
+    variable: Variable = None,
     bin_size: BinSize = None,
     interval: Interval = None,
     units: Units = None,
     sampling_period: SamplingPeriod = None,
     time_scale: TimeScale = None,
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Fit this template whatever the topology says.")
-    ] = None,
+    template: Template = None,
     smoothing: Smoothing = "auto",
     topology_smoothing: Smoothing = "auto",
     shuffles: Shuffles = 100,

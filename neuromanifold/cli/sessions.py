@@ -25,6 +25,8 @@ from neuromanifold.cli.options import (
     Seed,
     Shuffles,
     Smoothing,
+    Template,
+    Variable,
     seconds,
 )
 from neuromanifold.cli.output import writable_folder, write_beside, write_study
@@ -52,16 +54,12 @@ def analyze_many(
         Path | None, typer.Option(metavar="CSV", help="Table of file, session, animal, group that says who is who.")
     ] = None,
     activity: Activity = None,
-    variable: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Task variable to fit and to show curvature against.")
-    ] = None,
+    variable: Variable = None,
     align_to: Annotated[
         str | None, typer.Option(metavar="NAME", help="Fit without labels, then align sessions to this variable.")
     ] = None,
     bin_size: BinSize = None,
-    template: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Fit this template whatever the topology says.")
-    ] = None,
+    template: Template = None,
     smoothing: Smoothing = "auto",
     topology_smoothing: Smoothing = "auto",
     shuffles: Shuffles = 100,

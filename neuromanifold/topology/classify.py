@@ -16,9 +16,21 @@ from neuromanifold.topology.evidence import Counts, Evidence
 from neuromanifold.topology.folds import MOST
 from neuromanifold.topology.persistence import PRIMES
 
-__all__ = ["UNDECIDED", "Verdict", "candidates", "decide", "has_no_hole", "with_power", "without_folds"]
+__all__ = [
+    "NO_HOLES",
+    "UNDECIDED",
+    "Verdict",
+    "candidates",
+    "decide",
+    "has_no_hole",
+    "number_of_holes",
+    "with_power",
+    "without_folds",
+]
 
 UNDECIDED = "undecided"
+# Verdicts that name no template with holes.
+NO_HOLES = ("contractible", UNDECIDED)
 # Share of draws that must vote for the same template.
 AGREEMENT = 0.8
 # Fewer samples leave a sphere's or a torus's holes below those of the shuffles, fewer units leave gaps where none is
@@ -127,7 +139,7 @@ def _doubts_of_votes(votes: Sequence[Counts], support: dict[str, float]) -> Iter
 
 def _unmatched(counts: Counts) -> str:
     fields = {
-        f"over Z{prime}": " and ".join(_number(degree, b) for degree, b in enumerate(numbers))
+        f"over Z{prime}": " and ".join(number_of_holes(degree, b) for degree, b in enumerate(numbers))
         for prime, numbers in zip(PRIMES, counts, strict=True)
     }
     same = len(set(fields.values())) == 1
@@ -200,11 +212,12 @@ def _phrase(evidence: Evidence, prime: int, degree: int) -> str:
     if not claimed:
         return f"no {_HOLES[degree][0]}: the longest bar has p = {p[0]:.3f}"
     shown = ", ".join(f"{value:.3f}" for value in p[:claimed])
-    number = _number(degree, claimed + (degree == 0))
+    number = number_of_holes(degree, claimed + (degree == 0))
     return f"{number} with p = {shown}; the next has p = {p[claimed]:.3f}"
 
 
-def _number(degree: int, count: int) -> str:
+def number_of_holes(degree: int, count: int) -> str:
+    """As in "1 loop" or "2 cavities"; degree 0 counts pieces."""
     return f"{count} {_HOLES[degree][count != 1]}"
 
 

@@ -18,7 +18,7 @@ from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised, validated
-from neuromanifold.topology.classify import UNDECIDED
+from neuromanifold.topology.classify import NO_HOLES
 from neuromanifold.topology.cloud import CloudSettings
 from neuromanifold.topology.cost import check_cost
 from neuromanifold.topology.cycles import cycles_dataset, longest_cycles
@@ -176,8 +176,9 @@ class Topology(TransformerMixin, BaseEstimator):
         n_components = self._n_components(activity, intervals, rng)
         found = self._look(activity, intervals, n_components, rng)
         self._state(found)
-        self._fit_coordinates(activity, rng)
-        self._fit_cycles(activity, rng)
+        points = self._reduction(activity)
+        self._fit_coordinates(points, rng)
+        self._fit_cycles(points, rng)
         self.bars_ = self._bars(found.evidence)
         return self
 
@@ -241,7 +242,7 @@ class Topology(TransformerMixin, BaseEstimator):
             return look(activity, intervals, cloud, question, rng)
 
         first = at(self.amplitude == "remove")
-        settled = first.verdict.template not in ("contractible", UNDECIDED)
+        settled = first.verdict.template not in NO_HOLES
         if settled or self.amplitude != "auto" or activity.shape[1] < MIN_UNITS:
             return first
         second = at(True)
@@ -269,20 +270,19 @@ class Topology(TransformerMixin, BaseEstimator):
         self.p_values_ = {degree: p for degree, p in by_degree.items() if degree > 0}
         self.diagrams_ = evidence.draws[0]
 
-    def _fit_coordinates(self, activity: FloatArray, rng: np.random.Generator) -> None:
+    def _fit_coordinates(self, points: FloatArray, rng: np.random.Generator) -> None:
         """Coordinates where the template has them; a verdict stands without, and says so."""
         self._coordinates = None
         if self.template_ not in COORDINATES:
             return
-        points = self._reduction(activity)
         try:
             self._coordinates = clearest_coordinates(self.template_, points, self._cloud, self.n_landmarks, rng)
         except InputError as error:
             self.reasons_ = (*self.reasons_, f"transform gives NaN, for {error}")
 
-    def _fit_cycles(self, activity: FloatArray, rng: np.random.Generator) -> None:
+    def _fit_cycles(self, points: FloatArray, rng: np.random.Generator) -> None:
         """Rows along each claimed loop, in the draw of landmarks that shows the loops most clearly."""
-        points, n_loops = self._reduction(activity), self.betti_[PRIMES[0]][1]
+        n_loops = self.betti_[PRIMES[0]][1]
         self.cycles_: tuple[IntArray, ...] = ()
         if n_loops:
             rows = clearest_draws(points, self._cloud, self.n_landmarks, n_loops, rng)[0]

@@ -82,11 +82,8 @@ def _torus(distance: FloatArray, joined: BoolArray, loops: Sequence[Cocycle]) ->
 
 def _covers(loops: Sequence[Cocycle], n_landmarks: int) -> Iterator[BoolArray]:
     """Edges (l, l) that cross between sheets, for each non-zero combination of two classes over Z2."""
-    odd = np.zeros((2, n_landmarks, n_landmarks), bool)
-    for crossing, loop in zip(odd, loops, strict=True):
-        edges = loop.edges[loop.values % 2 == 1]
-        crossing[edges[:, 0], edges[:, 1]] = crossing[edges[:, 1], edges[:, 0]] = True
-    yield from (odd[0], odd[1], odd[0] ^ odd[1])
+    one, other = (loop.odd(n_landmarks) for loop in loops)
+    yield from (one, other, one ^ other)
 
 
 def _cover(joined: BoolArray, crossing: BoolArray) -> BoolArray:

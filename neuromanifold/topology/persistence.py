@@ -14,7 +14,7 @@ import numpy as np
 from ripser import ripser
 from scipy.spatial.distance import cdist
 
-from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold._typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
     "PRIMES",
@@ -50,6 +50,13 @@ class Cocycle:
     death: float
     edges: IntArray
     values: IntArray
+
+    def odd(self, n_points: int) -> BoolArray:
+        """Edges (n_points, n_points) whose value is odd: over Z2, those that cross to the other sheet of a cover."""
+        found = np.zeros((n_points, n_points), bool)
+        a, b = self.edges[self.values % 2 == 1].T
+        found[a, b] = found[b, a] = True
+        return found
 
 
 def persistence_diagrams(points: FloatArray, max_degree: int, prime: int = 2) -> list[FloatArray]:

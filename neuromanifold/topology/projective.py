@@ -21,7 +21,7 @@ from neuromanifold._errors import InputError
 from neuromanifold._typing import BoolArray, FloatArray
 from neuromanifold.topology.coordinates import edge_weights
 from neuromanifold.topology.partition import weights_at
-from neuromanifold.topology.persistence import Cocycle, longest_cocycles
+from neuromanifold.topology.persistence import longest_cocycles
 
 __all__ = ["ProjectiveCoordinates", "projective_coordinates"]
 
@@ -72,19 +72,12 @@ def projective_coordinates(landmarks: FloatArray) -> ProjectiveCoordinates:
     distance = cdist(landmarks, landmarks)
     joined = distance <= (loop.birth + loop.death) / 2
     longest = float(distance[joined].max())
-    signs = _signs(loop, len(landmarks))
+    signs = np.where(loop.odd(len(landmarks)), -1.0, 1.0)
     weight = edge_weights(distance, longest) * joined
     degree = np.diag(weight.sum(axis=1))
     lowest = eigh(degree - signs * weight, degree, subset_by_index=[0, 2])[1]
     scaled = lowest / np.sqrt(np.mean(lowest**2, axis=0))
     return ProjectiveCoordinates(landmarks, _unit(scaled), signs, joined, longest / 2)
-
-
-def _signs(loop: Cocycle, n_landmarks: int) -> FloatArray:
-    signs = np.ones((n_landmarks, n_landmarks))
-    odd = loop.edges[loop.values % 2 == 1]
-    signs[odd[:, 0], odd[:, 1]] = signs[odd[:, 1], odd[:, 0]] = -1.0
-    return signs
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from neuromanifold._typing import RandomState
 from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import check
 from neuromanifold.data.smoothing import Smoothing, resolved_smoothings
-from neuromanifold.topology.classify import UNDECIDED
+from neuromanifold.topology.classify import NO_HOLES, UNDECIDED, number_of_holes
 from neuromanifold.topology.estimator import Topology
 from neuromanifold.topology.persistence import PRIMES
 
@@ -28,7 +28,6 @@ __all__ = ["SMOOTHINGS", "find_template", "settings_sweep"]
 SMOOTHINGS = (0.4, 0.2, 0.1)
 # Of the number of components that is chosen.
 SHARES = (0.75, 1.0, 1.5)
-NO_HOLES = ("contractible", UNDECIDED)
 
 
 def find_template(
@@ -148,7 +147,7 @@ def _vote(table: xr.Dataset) -> str:
     said = ", ".join(f"{name} at {count}" for name, count in verdicts.most_common())
     by_smoothing = table.sel(share=1.0)
     loops = ", ".join(
-        f"{_number(int(n))} at {seconds:g} s"
+        f"{number_of_holes(1, int(n))} at {seconds:g} s"
         for n, seconds in zip(by_smoothing["loops"].to_numpy(), by_smoothing["smoothing"].to_numpy(), strict=True)
     )
     return f"of {table['template'].size} settings, {said}; {loops}"
@@ -167,7 +166,3 @@ def _agree(found: Topology) -> None:
 def _said_of(tried: Sequence[Topology]) -> str:
     each = ", ".join(f"{topology.smoothing_:g} s: {topology.template_}" for topology in tried)
     return f"looked at with several widths of smoothing ({each})"
-
-
-def _number(loops: int) -> str:
-    return f"{loops} loop{'s' * (loops != 1)}"
