@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._errors import FileFormatError
 from neuromanifold.models.autoencoder_training import Networks
-from neuromanifold.models.files import plain
+from neuromanifold.models.files import plain, read_of_kind
 from neuromanifold.models.holder_files import read_regularizers, written_regularizers
-from neuromanifold.storage import read_arrays, write_arrays
+from neuromanifold.storage import write_arrays
 
 __all__ = ["AUTOENCODER_KIND", "AutoencoderState", "read_autoencoder_state", "write_autoencoder_state"]
 
@@ -51,12 +51,7 @@ def read_autoencoder_state(path: str | os.PathLike[str]) -> AutoencoderState:
     InputError
         If it was written by a newer version of the format.
     """
-    header, arrays = read_arrays(path)
-    if header.get("kind") != AUTOENCODER_KIND or int(header.get("schema", 0)) > SCHEMA:
-        raise InputError(
-            f"{os.fspath(path)} holds {header.get('kind')!r} schema {header.get('schema')}; this version reads "
-            f"{AUTOENCODER_KIND!r} up to schema {SCHEMA}"
-        )
+    header, arrays = read_of_kind(path, AUTOENCODER_KIND, SCHEMA)
     try:
         settings = dict(header["settings"])
         settings["hidden"] = tuple(settings["hidden"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from neuromanifold.models.noise import Noise
 from neuromanifold.models.progress import State
 from neuromanifold.storage import read_arrays, write_arrays
 
-__all__ = ["ModelState", "half_of", "half_state", "plain", "read_state", "write_state"]
+__all__ = ["ModelState", "half_of", "half_state", "plain", "read_of_kind", "read_state", "write_state"]
 
 SCHEMA = 2
 KIND = "neuromanifold.TopologicalVAE"
@@ -61,6 +62,19 @@ def write_state(path: str | os.PathLike[str], state: ModelState) -> None:
     write_arrays(path, header, arrays)
 
 
+def read_of_kind(
+    path: str | os.PathLike[str], kind: str, schema: int
+) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Header and arrays of a file of one kind of model, up to a version of its format; an InputError of any other."""
+    header, arrays = read_arrays(path)
+    if header.get("kind") != kind or int(header.get("schema", 0)) > schema:
+        raise InputError(
+            f"{os.fspath(path)} holds {header.get('kind')!r} schema {header.get('schema')}; this version reads "
+            f"{kind!r} up to schema {schema}"
+        )
+    return header, arrays
+
+
 def read_state(path: str | os.PathLike[str]) -> ModelState:
     """Read a state of :func:`write_state`, onto the CPU.
 
@@ -71,12 +85,7 @@ def read_state(path: str | os.PathLike[str]) -> ModelState:
     InputError
         If it was written by a newer version of the format.
     """
-    header, arrays = read_arrays(path)
-    if header.get("kind") != KIND or int(header.get("schema", 0)) > SCHEMA:
-        raise InputError(
-            f"{os.fspath(path)} holds {header.get('kind')!r} schema {header.get('schema')}; this version reads "
-            f"{KIND!r} up to schema {SCHEMA}"
-        )
+    header, arrays = read_of_kind(path, KIND, SCHEMA)
     try:
         return _state(header, {name: torch.as_tensor(values) for name, values in arrays.items()})
     except (KeyError, TypeError, RuntimeError) as error:
