@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from test_nwb import write_epochs, write_units
 from typer.testing import CliRunner, Result
 
+import neuromanifold as nm
+from neuromanifold._errors import InputError
 from neuromanifold.cli import app
 
 NASTY = "<script>alert(1)"
@@ -70,3 +74,24 @@ def test_bad_words_are_refused_in_one_line(folder, tmp_path, monkeypatch, words,
 
 def test_offsets_need_one_fit(tmp_path):
     assert run(tmp_path, "--out", "out", "--offsets").exit_code == 2
+
+
+def test_epochs_and_units_are_chosen_as_in_analyze(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    with h5py.File(tmp_path / "in" / "s.nwb", "w") as file:
+        file.attrs["nwb_version"] = "2.0.0"
+        write_units(file, [np.sort(rng.uniform(0, 60, 300)) for _ in range(5)], ["adn", "adn", "pos", "adn", "pos"])
+        write_epochs(file)
+    opened = []
+
+    def not_analysed(found, *_, **__):
+        opened.extend(dict(source.open()["activity"].sizes) for source in found)
+        raise InputError("only opened")
+
+    monkeypatch.setattr(nm.sessions, "analyze_sources", not_analysed)
+    words = (tmp_path / "in", "--out", tmp_path / "out", "--bin-size", "0.05")
+    assert "only opened" in run(*words, "--interval", "epochs.wake", "--units", "location=adn").stderr
+    assert opened == [{"time": 800, "unit": 3}]
+    assert "there are adn, pos" in run(*words, "--units", "location=ca1").stderr
+    assert "is not LABEL=VALUE" in run(*words, "--units", "adn").stderr

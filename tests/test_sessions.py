@@ -264,6 +264,19 @@ def test_folders_say_whose_sessions_are_whose(tmp_path):
     assert (one.name, one.animal, one.group) == ("x", "fly 1", "dark")
 
 
+def test_units_are_chosen_in_every_session_and_other_units_are_another_result():
+    labelled = ring(0).assign_coords(area=("unit", ["a"] * 5 + ["b"] * 3))
+    (all_units,) = sources([labelled])
+    (some,) = sources([labelled], units={"area": "a"})
+    assert all_units.open().sizes["unit"] == 8
+    assert some.open().sizes["unit"] == 5
+    assert some.digest() != all_units.digest()
+    (pair,) = joined(
+        sources([labelled, ring(1).assign_coords(area=labelled["area"])], units={"area": "a"}, animals="xx")
+    )
+    assert pair.open().sizes["unit"] == 5
+
+
 def test_wrong_tables_folders_and_names_are_told(tmp_path):
     with pytest.raises(FileFormatError, match="no such folder"):
         find_sources(tmp_path / "none")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy.io import loadmat
 
 import neuromanifold as nm
 
@@ -95,23 +96,32 @@ def test_trials_of_three_conditions_are_analysed_alone_and_compared(shared_data)
     assert (study.differences["n_animals"] == 3).all()
 
 
+def track_day(folder: Path, number: int) -> xr.Dataset:
+    """Events of CA1 cells on a linear track, each called by its number in the registration over days."""
+    cell_of = loadmat(folder / "C6_M4_envB_cell_registration.mat")["cell_to_index_map"][:, number - 1].astype(int)
+    with np.load(folder / f"C6_M4_envB_session{number}.npz") as file:
+        events = file["event_amplitude"].astype(float)
+        registered = {cell - 1: str(name) for name, cell in enumerate(cell_of) if cell}
+        names = [registered.get(column, f"day {number} cell {column}") for column in range(events.shape[1])]
+        loop = nm.track_loop(file["position"], file["velocity_cm_s"], min_speed=2.0)
+        return nm.as_recording(
+            xr.DataArray(events, dims=("time", "unit"), coords={"unit": names}),
+            {"loop": loop},
+            sampling_period=1 / float(file["rate_hz"]),
+            interval=file["trial"].astype(int),
+            kind="rate",
+            units="event",
+        )
+
+
 def test_days_of_a_mouse_on_a_track_are_pooled_along_the_loop(shared_data):
     folder = shared_data("ca1_track")
-
-    def day(number: int) -> xr.Dataset:
-        with np.load(folder / f"C6_M4_envB_session{number}.npz") as file:
-            loop = nm.track_loop(file["position"], file["velocity_cm_s"], min_speed=2.0)
-            return nm.as_recording(
-                file["event_amplitude"].astype(float),
-                {"loop": loop},
-                sampling_period=1 / float(file["rate_hz"]),
-                interval=file["trial"].astype(int),
-                kind="rate",
-                units="event",
-            )
-
     study = nm.analyze_many(
-        (day(number) for number in (1, 2)), "loop", names=["day 1", "day 2"], animals=["C6 M4"] * 2, **FEW
+        (track_day(folder, number) for number in (1, 2)),
+        "loop",
+        names=["day 1", "day 2"],
+        animals=["C6 M4"] * 2,
+        **FEW,
     )
     print(study.table[["verdict", "n_samples", "n_units", "decoding_error", "dimensionless_mean_curvature"]])
     assert not study.failures
@@ -119,3 +129,26 @@ def test_days_of_a_mouse_on_a_track_are_pooled_along_the_loop(shared_data):
     assert (study.table["decoding_error"] < 60).all()
     assert study.pooled is not None
     assert any("of one animal, C6 M4" in note for note in study.notes)
+
+
+def test_cells_registered_over_days_are_one_recording(shared_data):
+    """A cell's map of the track is more like its own of the next day than like another cell's."""
+    folder = shared_data("ca1_track")
+    days = {f"day {number}": track_day(folder, number) for number in (1, 2)}
+    joined = nm.join_sessions(days)
+    print(f"{joined.sizes['unit']} cells of {[day.sizes['unit'] for day in days.values()]} were found on both days")
+    assert 200 < joined.sizes["unit"] < 467
+    prepared = nm.prepare(joined, smoothing=0.15)
+    maps = [_map_along_the_loop(prepared.isel(time=prepared["session"].to_numpy() == name)) for name in days]
+    same = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(*maps, strict=True)])
+    rolled = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(maps[0], np.roll(maps[1], 1, axis=0), strict=True)])
+    print(f"maps of a cell on two days correlate by {np.nanmedian(same):.2f}, of two cells {np.nanmedian(rolled):.2f}")
+    assert np.nanmedian(same) > np.nanmedian(rolled) + 0.2
+
+
+def _map_along_the_loop(recording: xr.Dataset) -> np.ndarray:
+    """Mean activity of each unit (d, 20) in bins of the loop."""
+    angle = recording["loop"].to_numpy()
+    rows = np.flatnonzero(np.isfinite(angle))
+    bins = np.minimum((np.mod(angle[rows], 2 * np.pi) * 20 / (2 * np.pi)).astype(int), 19)
+    return np.stack([recording["activity"].to_numpy()[rows[bins == b]].mean(axis=0) for b in range(20)], axis=1)

@@ -19,6 +19,7 @@ from neuromanifold.cli.options import (
     Device,
     Folder,
     Hardware,
+    Interval,
     Jobs,
     Quiet,
     Result,
@@ -26,7 +27,9 @@ from neuromanifold.cli.options import (
     Shuffles,
     Smoothing,
     Template,
+    Units,
     Variable,
+    conditions,
     seconds,
 )
 from neuromanifold.cli.output import writable_folder, write_beside, write_study
@@ -42,6 +45,7 @@ __all__ = ["analyze_many", "beside"]
     epilog=examples(
         "analyze-many recordings --variable head_direction --out results",
         "analyze-many recordings --sessions who.csv --variable heading --out results --jobs 4",
+        "analyze-many nwb --bin-size 0.05 --interval epochs.wake --units location=adn --variable ry --out results",
         "analyze-many flies --variable heading --join --offsets --out results",
     ),
 )
@@ -59,6 +63,8 @@ def analyze_many(
         str | None, typer.Option(metavar="NAME", help="Fit without labels, then align sessions to this variable.")
     ] = None,
     bin_size: BinSize = None,
+    interval: Interval = None,
+    units: Units = None,
     template: Template = None,
     smoothing: Smoothing = "auto",
     topology_smoothing: Smoothing = "auto",
@@ -84,8 +90,8 @@ def analyze_many(
     with session(as_json=json, quiet=quiet, debug=debug) as running:
         if out.resolve().is_relative_to(folder.resolve()):
             raise InputError(f"results in {out} would be taken for recordings of {folder}: choose another --out")
-        reading = {"activity": activity, "bin_size": bin_size}
-        found = nm.sessions.find_sources(folder, sessions, reading)
+        reading = {"activity": activity, "bin_size": bin_size, "interval": interval}
+        found = nm.sessions.find_sources(folder, sessions, reading, conditions(units))
         running.tell(f"{folder}: {len(found)} sessions of {len({source.animal for source in found})} animals")
         place = writable_folder(out)
         started = time.monotonic()

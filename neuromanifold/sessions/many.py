@@ -39,6 +39,7 @@ def analyze_many(
     animals: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     reading: Mapping[str, Any] | None = None,
+    units: Mapping[str, Any] | None = None,
     join: bool = False,
     align_to: str | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -61,6 +62,8 @@ def analyze_many(
         Of each recording; else its attrs ``session``, ``animal`` and ``group``, else each is its own animal.
     reading : mapping, optional
         Keywords of :func:`neuromanifold.load` for files.
+    units : mapping, optional
+        Labels of units and what they may be in every session, as of :func:`neuromanifold.select_units`.
     join : bool
         The sessions of an animal (in a group) have registered units: they are one recording of the units they share
         (:func:`neuromanifold.join_sessions`) with one fit. Add ``offsets="session"`` where the variable's
@@ -92,7 +95,7 @@ def analyze_many(
     InputError
         If there is no recording, names repeat, or a setting is out of range.
     """
-    found: Iterable[Source] = sources(recordings, names, animals, groups, reading)
+    found: Iterable[Source] = sources(recordings, names, animals, groups, reading, units)
     if join:
         found = joined(found)
     elif isinstance(recordings, Sized):

@@ -18,6 +18,7 @@ from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.data.joined import join_sessions
 from neuromanifold.data.readers import READERS, load, recordings_in
 from neuromanifold.data.recording import check
+from neuromanifold.data.units import select_units
 from neuromanifold.storage import existing_file
 
 __all__ = ["Source", "find_sources", "joined", "sources"]
@@ -37,6 +38,8 @@ class Source:
         A recording, the file of one, or sessions that are joined to one.
     reading : mapping
         Keywords of :func:`neuromanifold.load` for files.
+    units : mapping
+        Labels of units and what they may be, as of :func:`neuromanifold.select_units`; empty: all units.
     """
 
     name: str
@@ -44,16 +47,18 @@ class Source:
     group: str
     origin: xr.Dataset | Path | tuple[Source, ...]
     reading: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, Any] = field(default_factory=dict)
 
     def open(self) -> xr.Dataset:
         """The recording, checked."""
         if isinstance(self.origin, tuple):
             return join_sessions({source.name: source.open() for source in self.origin})
-        return check(self.origin) if isinstance(self.origin, xr.Dataset) else load(self.origin, **self.reading)
+        recording = check(self.origin) if isinstance(self.origin, xr.Dataset) else load(self.origin, **self.reading)
+        return select_units(recording, self.units) if self.units else recording
 
     def digest(self) -> str:
         """Changes when the data change: of a file its size and time, of a recording its numbers."""
-        found = hashlib.sha256(repr(sorted(self.reading.items(), key=str)).encode())
+        found = hashlib.sha256(repr([sorted(said.items(), key=str) for said in (self.reading, self.units)]).encode())
         if isinstance(self.origin, tuple):
             found.update("".join(source.digest() for source in self.origin).encode())
         elif isinstance(self.origin, Path):
@@ -81,6 +86,7 @@ def sources(
     animals: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     reading: Mapping[str, Any] | None = None,
+    units: Mapping[str, Any] | None = None,
 ) -> Iterator[Source]:
     """Sources of recordings and files, one at a time.
 
@@ -108,6 +114,7 @@ def sources(
             str(group or attrs.get("group", "")),
             origin if isinstance(origin, xr.Dataset) else Path(origin),
             dict(reading or {}),
+            dict(units or {}),
         )
     if not seen:
         raise InputError("no recording was given")
@@ -135,6 +142,7 @@ def find_sources(
     folder: str | os.PathLike[str],
     table: str | os.PathLike[str] | None = None,
     reading: Mapping[str, Any] | None = None,
+    units: Mapping[str, Any] | None = None,
 ) -> list[Source]:
     """The sessions in a folder.
 
@@ -146,8 +154,8 @@ def find_sources(
     table : path, optional
         A ``.csv`` that says so instead: ``file`` (from the folder), and where wanted ``session``, ``animal``,
         ``group``.
-    reading : mapping, optional
-        Keywords of :func:`neuromanifold.load`.
+    reading, units : mapping, optional
+        Keywords of :func:`neuromanifold.load`; labels of units, as of :func:`neuromanifold.select_units`.
 
     Raises
     ------
@@ -160,7 +168,7 @@ def find_sources(
     if not root.is_dir():
         raise FileFormatError(f"no such folder: {root}")
     if table is not None:
-        return _from_table(root, existing_file(table), reading)
+        return _from_table(root, existing_file(table), reading, units)
     known = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
     files = recordings_in(root)
     if not files:
@@ -169,10 +177,12 @@ def find_sources(
     if len(set(names)) < len(names):
         names = [str(path.relative_to(root)) for path in files]
     animals = [path.relative_to(root).parts[0] if path.parent != root else root.resolve().name for path in files]
-    return list(sources(files, names, animals, reading=reading))
+    return list(sources(files, names, animals, reading=reading, units=units))
 
 
-def _from_table(root: Path, table: Path, reading: Mapping[str, Any] | None) -> list[Source]:
+def _from_table(
+    root: Path, table: Path, reading: Mapping[str, Any] | None, units: Mapping[str, Any] | None
+) -> list[Source]:
     try:
         rows = pd.read_csv(table, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -184,4 +194,4 @@ def _from_table(root: Path, table: Path, reading: Mapping[str, Any] | None) -> l
     if unknown and not set(given) - {"file"}:
         raise InputError(f"{table} says nothing of {', '.join(COLUMNS[1:])}: name its columns so (it has {unknown})")
     files = [root / name for name in given["file"]]
-    return list(sources(files, given.get("session"), given.get("animal"), given.get("group"), reading))
+    return list(sources(files, given.get("session"), given.get("animal"), given.get("group"), reading, units))
