@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from neuromanifold._errors import InputError
@@ -26,9 +26,8 @@ from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
-from neuromanifold.models.base import FitSettings, Generative, Law
+from neuromanifold.models.base import FitSettings, Generative
 from neuromanifold.models.checks import (
-    check_counts,
     check_data,
     check_further,
     check_label_settings,
@@ -36,12 +35,13 @@ from neuromanifold.models.checks import (
     check_start,
 )
 from neuromanifold.models.devices import resolve_device
-from neuromanifold.models.encoder import Encoder, Posterior, has_encoder
+from neuromanifold.models.encoder import Encoder, has_encoder
 from neuromanifold.models.files import ModelState, half_of, half_state, plain, read_state, write_state
 from neuromanifold.models.gauge import gauge_name
 from neuromanifold.models.holder_files import written_regularizers
-from neuromanifold.models.inference import EncoderData, evidence_lower_bound, in_wide_dtype, train_encoder
+from neuromanifold.models.inference import EncoderData, train_encoder
 from neuromanifold.models.labels import check_labels, exact_labels
+from neuromanifold.models.latent import LatentMixin
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
 from neuromanifold.models.penalised_decoder import check_acts_on_decoder, penalised
@@ -56,7 +56,7 @@ __all__ = ["TopologicalVAE", "restored_vae"]
 UNKEYED = {"checkpoint", "verbose"}
 
 
-class TopologicalVAE(RegularizedMixin, TransformerMixin, BaseEstimator):
+class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstimator):
     """Variational autoencoder with latent space ``template``.
 
     Parameters
@@ -144,8 +144,9 @@ class TopologicalVAE(RegularizedMixin, TransformerMixin, BaseEstimator):
         Losses of the encoder's training.
     n_features_in_ : int
 
-    References ---------- Acosta et al. (2023), Quantifying extrinsic curvature in neural manifolds; Jensen
-    et al. (2020), Manifold GPLVMs.
+    References
+    ----------
+    Acosta et al. (2023), Quantifying extrinsic curvature in neural manifolds; Jensen et al. (2020), Manifold GPLVMs.
     """
 
     def __init__(
@@ -359,79 +360,6 @@ class TopologicalVAE(RegularizedMixin, TransformerMixin, BaseEstimator):
             progress=progress,
             verbose=self.verbose,
         )
-
-    # -- use ----------------------------------------------------------------------------------------------------
-
-    def transform(self, X: ArrayLike) -> FloatArray:
-        """Points (n, m) of the template: the exact posterior mean of each row, projected on the template."""
-        activity = self._input(X)
-        return self._law(activity).mean_points(activity).cpu().numpy().astype(np.float64)
-
-    def inverse_transform(self, Z: ArrayLike) -> FloatArray:
-        """Activity (n, d) at points (n, m) of the template."""
-        check_is_fitted(self)
-        points = torch.as_tensor(np.asarray(Z, dtype=np.float64))
-        if points.ndim != 2 or points.shape[1] != self.template_.embedding_dim:
-            raise InputError(
-                f"Z must have shape (n, {self.template_.embedding_dim}), points of the {self.template_.name}; "
-                f"got {tuple(points.shape)}"
-            )
-        return self.immersion_.on_points(points).numpy()
-
-    def angles(self, X: ArrayLike) -> FloatArray:
-        """Intrinsic angles (n, k) in radians of ``transform(X)``."""
-        return self.template_.angles(torch.as_tensor(self.transform(X))).numpy()
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Mean marginal log-likelihood of a row, nats: higher is better, comparable over templates."""
-        return float(self.score_samples(X).mean())
-
-    def score_samples(self, X: ArrayLike) -> FloatArray:
-        """Marginal log-likelihood of each row (n,), nats."""
-        activity = self._input(X)
-        return self._law(activity).log_likelihood(activity).cpu().numpy().astype(np.float64)
-
-    def encode(self, X: ArrayLike) -> Posterior:
-        """The encoder's posterior of each row: a law with ``loc`` (n, m) of unit norm and ``concentration``."""
-        encoder = self._encoder()
-        x = self._input(X).to(torch.float32)
-        with torch.no_grad():
-            return encoder(self.generative_.features(x))
-
-    def elbo(self, X: ArrayLike, random_state: RandomState = 0) -> float:
-        """Mean evidence lower bound of the encoder's posterior, nats a row; at most ``score`` for beta = 1."""
-        law, x = self.encode(X), self._input(X).to(torch.float32)
-        likelihood = self.generative_.likelihood(x)
-        generator = torch.Generator(device=x.device).manual_seed(spawn_seeds(random_state, 1)[0])
-        with torch.no_grad():
-            return float(evidence_lower_bound(law, x, likelihood, self.template_, self.beta, generator).mean())
-
-    def _encoder(self) -> Encoder:
-        check_is_fitted(self)
-        if self.encoder_ is None:
-            raise InputError(f"there is no encoder on the template {self.template_.name!r}; use transform")
-        return self.encoder_
-
-    def _validated(self, X: ArrayLike, *, reset: bool) -> FloatArray:
-        try:
-            activity = validate_data(self, X, reset=reset, dtype=np.float64)
-        except ValueError as error:
-            raise InputError(
-                f"X cannot be used: {error}. It must be activity (n samples, d units), all finite: drop or "
-                "interpolate rows that are not"
-            ) from error
-        if LIKELIHOODS[self.likelihood].of_counts:
-            check_counts(activity, self.likelihood)
-        # A tensor cannot share the memory of an array that must not be written to, such as a read-only memory map.
-        return np.require(activity, requirements="W")
-
-    def _input(self, X: ArrayLike) -> Tensor:
-        check_is_fitted(self)
-        activity = self._validated(X, reset=False)
-        return in_wide_dtype(torch.as_tensor(activity).to(self._device))
-
-    def _law(self, like: Tensor) -> Law:
-        return self.generative_.posterior(self.beta, like)
 
     # -- files --------------------------------------------------------------------------------------------------
 
