@@ -95,7 +95,7 @@ class VonMisesFisher:
     def rsample(
         self, sample_shape: tuple[int, ...] | torch.Size = (), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draws of shape (*sample_shape, ..., m) with exact gradients in ``loc`` and ``concentration``.
+        """Draws of shape ``(*sample_shape, ..., m)`` with exact gradients in ``loc`` and ``concentration``.
 
         Parameters
         ----------

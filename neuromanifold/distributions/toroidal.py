@@ -78,7 +78,7 @@ class ProductVonMises:
     def rsample(
         self, sample_shape: tuple[int, ...] | torch.Size = (), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draws of shape (*sample_shape, ..., 2 q) with exact pathwise gradients."""
+        """Draws of shape ``(*sample_shape, ..., 2 q)`` with exact pathwise gradients."""
         return self.circles.rsample(sample_shape, generator).flatten(-2)
 
     def log_prob(self, z: Tensor) -> Tensor:

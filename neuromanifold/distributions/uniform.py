@@ -30,7 +30,7 @@ class Uniform:
     def sample(
         self, sample_shape: tuple[int, ...] | torch.Size = (), generator: torch.Generator | None = None
     ) -> Tensor:
-        """Independent draws, shape (*sample_shape, m)."""
+        """Independent draws, shape ``(*sample_shape, m)``."""
         source = torch.default_generator if generator is None else generator
         points = self.template.sample(math.prod(sample_shape), source)
         return points.reshape(*sample_shape, points.shape[-1])

@@ -25,8 +25,8 @@ class Plane:
 
     Attributes
     ----------
-    origin : Tensor (*shape)
-    directions : Tensor (k, *shape)
+    origin : Tensor (shape of an input)
+    directions : Tensor (k, shape of an input)
         Linearly independent; they need not be orthogonal or of unit length.
 
     Raises

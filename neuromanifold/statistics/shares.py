@@ -21,7 +21,7 @@ __all__ = ["unit_shares"]
 
 
 def unit_shares(immersion: Immersion, units: ArrayLike | None = None, n_points: int | None = None) -> xr.Dataset:
-    """Each unit's share of |H|², at every point of the template and averaged over the manifold's area.
+    """Each unit's share of ``|H|²``, at every point of the template and averaged over the manifold's area.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def find_template(
         with holes is named, and takes continuous activity as it is.
     sweep : bool
         Look at every smoothing (half and twice a given one), with fewer and more components, and keep the verdict only
-        where no other template is named (:func:`settings_sweep`); several times as long.
+        where no other template is named (:func:`~neuromanifold.topology.settings_sweep`); several times as long.
     alpha, n_shuffles, n_jobs, verbose, random_state
         Of :class:`Topology`.
 
