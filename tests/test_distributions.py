@@ -17,7 +17,7 @@ from neuromanifold._errors import InputError
 from neuromanifold.distributions import ProductVonMises, Uniform, VonMisesFisher
 from neuromanifold.distributions.partition import partition
 from neuromanifold.distributions.polar import PolarAngle, draw_angle, sensitivity
-from neuromanifold.manifolds import TEMPLATES, Manifold
+from neuromanifold.manifolds import TEMPLATES, Manifold, Torus
 
 DIMENSIONS = (2, 3, 4, 5, 8, 16, 64)
 CONCENTRATIONS = (1e-3, 0.1, 0.5, 1.9, 2.1, 5.0, 20.0, 50.0, 300.0, 1e3, 1e5)
@@ -262,6 +262,16 @@ def test_divergence_matches_monte_carlo(m, kappa):
     log_ratio = d.log_prob(x) - law(m, 0.0).log_prob(x)
     error = 4 * float(log_ratio.std()) / math.sqrt(200_000)
     assert float(d.kl_to_uniform()) == pytest.approx(float(log_ratio.mean()), abs=error)
+
+
+def test_torus_density_is_the_product_over_its_angles():
+    """In the template's order (cos θ, sin θ, cos φ, sin φ), against torch's own von Mises law."""
+    torus, mean = Torus(2), torch.tensor([0.4, 2.0], dtype=torch.float64)
+    kappa = torch.tensor([0.5, 20.0], dtype=torch.float64)
+    d, u = ProductVonMises(torus.embed(mean), kappa), torus.angles(torus.sample(20, torch.Generator().manual_seed(0)))
+    expected = torch.distributions.VonMises(mean, kappa).log_prob(u).sum(-1)
+    np.testing.assert_allclose(d.log_prob(torus.embed(u)), expected, rtol=1e-5)
+    np.testing.assert_allclose(d.loc, torus.embed(mean))
 
 
 def test_torus_divergence_and_entropy_add_over_circles():

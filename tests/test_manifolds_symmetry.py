@@ -9,7 +9,7 @@ from numeric import close, generator
 from scipy.special import sph_harm_y
 
 from neuromanifold import geometry
-from neuromanifold.manifolds import Manifold, Sphere
+from neuromanifold.manifolds import Manifold, Quotient, Sphere
 
 each_template = pytest.mark.parametrize("template", TEMPLATES, ids=lambda t: t.name)
 
@@ -35,6 +35,24 @@ def test_harmonics_are_eigenfunctions(template: Manifold) -> None:
     jet = geometry.taylor(geometry.Immersion(template, harmonics), z, frame=True, on_points=True)
     laplacian = jet.second.diagonal(dim1=-2, dim2=-1).sum(-1)
     close(-laplacian, harmonics.eigenvalues * jet.value, 1e-9)
+
+
+@each_template
+def test_harmonics_span_the_coordinates(template: Manifold) -> None:
+    """All are there: exactly on closed templates; on the square a coordinate's waves fall like 1/a²."""
+    harmonics, grid = template.harmonics(3), template.grid(3000)
+    values = harmonics(grid.points)
+    rest = grid.points - values @ (values.mT @ (grid.weights[:, None] * grid.points))
+    share = (grid.weights[:, None] * rest**2).sum(0) / (grid.weights[:, None] * grid.points**2).sum(0)
+    assert float(share.max()) < (1e-20 if template.euler != 1 or isinstance(template, Quotient) else 3e-3)
+
+
+@each_template
+def test_samples_are_uniform(template: Manifold) -> None:
+    """Every harmonic but the constant has mean zero and variance 1/volume."""
+    n = 4000
+    means = template.harmonics(2)(template.sample(n, generator())).mean(0)[1:]
+    assert float(means.abs().max()) < 5 / (n * template.volume) ** 0.5
 
 
 def test_spherical_harmonics_against_scipy() -> None:
