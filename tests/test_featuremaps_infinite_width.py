@@ -11,7 +11,7 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError, NotSmoothError
 from neuromanifold.featuremaps import expectations, infinite_width, shallow
-from neuromanifold.featuremaps.activations import ACTIVATIONS, resolve
+from neuromanifold.featuremaps.activations import _KNOWN, ACTIVATIONS, resolve
 from neuromanifold.featuremaps.infinite_width import NNGP, NTK
 from neuromanifold.featuremaps.second_moments import derivative, second_moment
 from neuromanifold.geometry import intrinsic
@@ -59,11 +59,11 @@ def test_one_layer_is_the_papers_formula(name: str, d: int) -> None:
     close(infinite_width.eigenvalues(name, x, SIGMA, ZETA), torch.linalg.eigvalsh(g), 1e-12)
 
 
-@pytest.mark.parametrize("kernel", [NNGP, NTK])
+@pytest.mark.parametrize("options", [{}, {"readout_std": 0.7}], ids=["NNGP", "NTK"])
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("name", SMOOTH)
-def test_metric_is_the_derivative_of_the_kernel(name: str, depth: int, kernel: type) -> None:
-    k = kernel(name, depth, 0.9, ZETA)
+def test_metric_is_the_derivative_of_the_kernel(name: str, depth: int, options: dict[str, float]) -> None:
+    k = (NTK if options else NNGP)(name, depth, 0.9, ZETA, **options)
     x = normal(2, 3, seed=1)
 
     def k_of(a: Tensor, b: Tensor) -> Tensor:
@@ -128,6 +128,17 @@ def test_slopes_and_bends_are_derivatives(name: str) -> None:
     close(derivative(activation, 1)(z), numeric, 1e-8)
     numeric = (derivative(activation, 1)(z + 1e-5) - derivative(activation, 1)(z - 1e-5)) / 2e-5
     close(derivative(activation, 2)(z), numeric, 1e-8)
+
+
+def test_other_names_and_known_callables_mean_what_they_say() -> None:
+    z = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    for name, function in {"sin": torch.sin, "cos": torch.cos, "exponential": torch.exp}.items():
+        close(resolve(name).function(z), function(z))
+    for name in ("linear", "identity", "Monomial 1"):
+        close(resolve(name).function(z), z)
+    for function, name in _KNOWN.items():
+        assert resolve(function) is ACTIVATIONS[name]
+        close(ACTIVATIONS[name].function(z), function(z), 1e-12)
 
 
 def test_any_callable_by_quadrature() -> None:

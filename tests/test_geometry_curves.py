@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from cases import TEMPLATES
-from numeric import close, generator
+from numeric import close, generator, spd
 from torch import Tensor
 
 from neuromanifold import geometry, manifolds
@@ -68,6 +68,17 @@ def test_geodesics_of_templates(template: Manifold) -> None:
     close(ends, torch.stack([z, w], 1), 1e-7)
 
 
+@pytest.mark.parametrize("template", [Sphere(1), Torus(1)], ids=lambda t: t.name)
+def test_geodesics_go_the_longer_way_round_where_it_is_shorter(template: Manifold) -> None:
+    """A hill stands on the shorter of the two arcs."""
+    f = Immersion(template, lambda z: z * (1 + 3 * torch.exp(4 * (z[..., :1] - 1))))
+    start, end = torch.tensor([[1.0]], dtype=torch.float64), torch.tensor([[-1.0]], dtype=torch.float64)
+    found = geometry.geodesic(f, start, end)
+    around = geometry.length(f, lambda t: 1 + (2 * math.pi - 2) * t)
+    close(found.length, around[None], 1e-7)
+    assert float(around) < 0.9 * float(geometry.length(f, lambda t: 1 - 2 * t))
+
+
 def test_geodesics_do_not_depend_on_the_parametrisation() -> None:
     z, w = Sphere(2).sample(6, generator()), Sphere(2).sample(6, generator(1))
     f = Immersion("sphere", _stretched)
@@ -101,8 +112,7 @@ def test_geodesics_in_an_ambient_metric() -> None:
     v = u + 0.5
     f = lambda w: _ring(Torus(2).embed(w))  # noqa: E731
     varying = lambda x: torch.eye(3, dtype=x.dtype) * (1 + (x**2).sum(-1))[..., None, None]  # noqa: E731
-    constant = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
-    for ambient in (constant, varying):
+    for ambient in (spd(3), varying):
         ours = geometry.geodesic(f, u, v, ambient=ambient)
         intrinsically = geometry.metric_geodesic(intrinsic.pullback(f, ambient=ambient), u, v)
         close(ours.length, intrinsically.length)
@@ -138,6 +148,16 @@ def test_exponential_map_of_flat_templates(template: Manifold) -> None:
     v = torch.randn(4, 2, generator=generator(1), dtype=torch.float64)
     path = geometry.exponential(Immersion(template, lambda z: z), u, v, n_steps=100)
     close(template.embed(path[:, -1]), template.embed(u + v), 1e-7)
+
+
+def test_exponential_map_in_an_ambient_metric() -> None:
+    """``A = L Lᵀ`` is the Euclidean geometry of ``Lᵀ f``."""
+    ambient = spd(3)
+    factor = torch.linalg.cholesky(ambient)
+    u = 6 * torch.rand(4, 2, generator=generator(), dtype=torch.float64)
+    v = 0.4 * torch.randn(4, 2, generator=generator(1), dtype=torch.float64)
+    found = geometry.exponential(Immersion("torus", _ring), u, v, ambient=ambient, n_steps=10)
+    close(found, geometry.exponential(Immersion("torus", lambda z: _ring(z) @ factor), u, v, n_steps=10))
 
 
 def test_exponential_map_and_geodesics_are_inverse() -> None:
