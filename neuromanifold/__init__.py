@@ -43,6 +43,7 @@ _PUBLIC: dict[str, str | None] = {
     "find_template": "neuromanifold.pipeline",
     "analyze_many": "neuromanifold.sessions",
     "compare_network": "neuromanifold.comparison",
+    "checkpoints": "neuromanifold.progress",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -8,10 +8,12 @@ from __future__ import annotations
 __all__ = [
     "DownloadError",
     "FileFormatError",
+    "FolderInUseError",
     "InputError",
     "NotEnoughDataError",
     "NotSmoothError",
     "RecordingError",
+    "WorkerError",
 ]
 
 
@@ -35,5 +37,13 @@ class FileFormatError(OSError):
     """A file that cannot be read: missing, truncated, of another format, or unsafe to open."""
 
 
+class FolderInUseError(FileFormatError):
+    """A folder that another run is writing to."""
+
+
 class DownloadError(OSError):
     """A public recording that cannot be had: no network, gone from its archive, or not what was published."""
+
+
+class WorkerError(OSError):
+    """A worker process that was to share the work has died."""

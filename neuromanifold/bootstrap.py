@@ -9,19 +9,21 @@ manifold: only the part of a draw at right angles to it is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._parallel import batches
 from neuromanifold._random import spawn_seeds
-from neuromanifold._typing import ArrayLike, IntArray, RandomState
+from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.geometry import Immersion, jacobian
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
+from neuromanifold.models.base import DecoderDraws
 from neuromanifold.models.labels import exact_labels
+from neuromanifold.progress import progress_of
 
 __all__ = ["Draws", "bootstrap_decoders", "resampling_units", "time_blocks"]
 
@@ -66,13 +68,18 @@ def bootstrap_decoders(
     units = torch.as_tensor(resampling_units(len(activity), groups, model.autocorrelation_time_))
     decoder, draws = model.generative_.draws(model.beta, activity, labels, units)
     seeds = spawn_seeds(random_state, n_bootstrap)
-    jobs = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(draws.change)(np.random.default_rng(seed)) for seed in seeds
-    )
-    changes = list(tqdm(jobs, "bootstrap", n_bootstrap, disable=not verbose))
+    stated = {"template": model.template_.name, "likelihood": model.likelihood, "beta": model.beta, "seeds": seeds}
+    learned = model.generative_.arrays().values()
+    progress = progress_of("bootstrap", lambda: stated, activity, labels, units, *learned)
+    found = batches(partial(_change, draws), seeds, progress, n_jobs=n_jobs, label="bootstrap", verbose=verbose)
+    changes = [torch.as_tensor(change) for batch in found for change in batch]
     if model.gauge_ != "task coordinates":
         changes = _across(decoder, changes)
     return Draws(decoder, [decoder.changed(change).weight for change in changes], int(units.max()) + 1)
+
+
+def _change(draws: DecoderDraws, seed: int) -> FloatArray:
+    return draws.change(np.random.default_rng(seed)).numpy()
 
 
 def _across(decoder: HarmonicDecoder, changes: list[Tensor]) -> list[Tensor]:

@@ -1,17 +1,20 @@
 """Files that are whole or absent: atomic writes, checked reads, and the stamp that says what made a result.
 
 A file is written beside its destination under a temporary name and moved into place by one ``os.replace``; a run
-that is interrupted leaves the old file, or none, never half of a new one.
+that is interrupted leaves the old file, or none, never half of a new one. What a killed run left under a temporary name
+goes when that file is next written, a day later.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
+import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,8 +29,11 @@ __all__ = [
     "atomic_folder",
     "atomic_path",
     "existing_file",
+    "made_folder",
+    "netcdf_room",
     "read_arrays",
     "read_netcdf",
+    "try_room",
     "write_arrays",
     "write_json",
     "write_netcdf",
@@ -37,6 +43,15 @@ __all__ = [
 
 ZIP_MAGIC = b"PK\x03\x04"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+# Bytes that HDF5 writes about a variable or a group, generously.
+HDF5_SPARE = 16_384
+
+
+# The disk, or what this user may have of it, is full.
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+PART = ".part"
+# Seconds after which no run can still be writing a file.
+STALE = 86_400
 
 
 @contextmanager
@@ -46,27 +61,69 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     FileFormatError
-        If the folder cannot be made or written to.
+        If the folder cannot be made or written to, or the disk is full.
     """
     target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise FileFormatError(
-            f"cannot write {target}: {error.strerror or error}; choose a folder that can be written to"
-        ) from error
+    with _writing(target):
+        made_folder(target.parent)
+        _sweep(target)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     # mkstemp makes the file private; a result gets the permissions any new file of this user would have.
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o666 & ~mask)
+    temporary.chmod(0o666 & ~_mask())
     try:
-        yield temporary
-        os.replace(temporary, target)
+        with _writing(target, only=FULL):
+            yield temporary
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(target: Path, only: set[int] | None = None) -> Iterator[None]:
+    """Tell a fault of the system, or only those numbers of it, in words."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileFormatError) or (only is not None and error.errno not in only):
+            raise
+        remedy = "free some room, or choose another disk" if error.errno in FULL else "choose a folder you can write to"
+        raise FileFormatError(f"cannot write {target}: {_reason(error)}; {remedy}") from error
+
+
+def made_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder, made with those above it where it is not there.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be made.
+    """
+    folder = Path(path)
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _reason(error: OSError) -> str:
+    # HDF5's own errors have no text of the system, but half a page of theirs.
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sweep(target: Path) -> None:
+    """Remove what runs that were killed long ago left of a file or folder."""
+    with os.scandir(target.parent) as entries:
+        left = [e for e in entries if e.name.startswith(f".{target.name}.") and e.name.endswith(PART)]
+    for entry in left:
+        if time.time() - entry.stat().st_mtime > STALE:
+            shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -85,7 +142,27 @@ def write_netcdf(path: str | os.PathLike[str], content: xr.Dataset | Mapping[str
     groups = {"/": content} if isinstance(content, xr.Dataset) else dict(content)
     encoding = {("/" + name).replace("//", "/"): _compression(dataset) for name, dataset in groups.items()}
     with atomic_path(path) as temporary:
+        try_room(temporary, netcdf_room(groups.values()))
         xr.DataTree.from_dict(groups).to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+
+
+def netcdf_room(datasets: Iterable[xr.Dataset]) -> int:
+    """Bytes, and more, that Datasets take in a file of HDF5."""
+    return sum(dataset.nbytes + HDF5_SPARE * (1 + len(dataset.variables)) for dataset in datasets)
+
+
+def try_room(path: Path, n_bytes: int) -> None:
+    """See that a file of that size can be written, and leave it empty.
+
+    HDF5 ends the whole process by a segmentation fault where it closes a file that it could not extend.
+    """
+    block = bytes(min(n_bytes, 1 << 20))
+    with path.open("wb") as stream:
+        for start in range(0, n_bytes, len(block)):
+            stream.write(block[: n_bytes - start])
+        stream.flush()
+        os.fsync(stream.fileno())
+        stream.truncate(0)
 
 
 def read_netcdf(path: str | os.PathLike[str], group: str) -> xr.Dataset:
@@ -138,23 +215,19 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     if target.exists() and not any((target / name).is_file() for name in ("zarr.json", ".zgroup")):
         raise FileFormatError(f"{target} is there already and is no zarr store: choose another name")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
-    except OSError as error:
-        raise FileFormatError(
-            f"cannot write {target}: {error.strerror or error}; choose a folder that can be written to"
-        ) from error
-    mask = os.umask(0)
-    os.umask(mask)
-    temporary.chmod(0o777 & ~mask)
+    with _writing(target):
+        made_folder(target.parent)
+        _sweep(target)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PART, dir=target.parent))
+    temporary.chmod(0o777 & ~_mask())
     old = temporary.with_suffix(".old")
     try:
-        yield temporary
-        # A folder cannot replace one that is not empty: the old one steps aside first.
-        if target.exists():
-            os.replace(target, old)
-        os.replace(temporary, target)
+        with _writing(target, only=FULL):
+            yield temporary
+            # A folder cannot replace one that is not empty: the old one steps aside first.
+            if target.exists():
+                os.replace(target, old)
+            os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -214,7 +287,8 @@ def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
     """
     target = existing_file(path, magic=ZIP_MAGIC)
     try:
-        with np.load(target, allow_pickle=False) as content:
+        # numpy leaves a file open that it has opened itself and cannot read.
+        with target.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         header = json.loads(str(arrays.pop("__header__")))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -15,7 +15,7 @@ from torch import nn
 
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
-from neuromanifold.models.progress import Progress
+from neuromanifold.progress import Progress
 from neuromanifold.training import History, TrainingSettings, train
 
 FAST: dict[str, Any] = {"n_init": 2, "max_epochs": 3, "batch_size": 64, "device": "cpu", "random_state": 0}
@@ -103,7 +103,7 @@ def test_a_process_that_gets_no_word_goes_on_too(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x)
     code = f"""
 import os, sys, numpy as np, torch, neuromanifold as nm
-from neuromanifold.models.progress import Slot
+from neuromanifold.progress import Slot
 torch.set_num_threads(1)
 write = Slot.write
 def write_and_die(self, *state):

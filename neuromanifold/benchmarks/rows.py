@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm.auto import tqdm
 
 from neuromanifold import __version__
+from neuromanifold._parallel import spread
 from neuromanifold.storage import write_json
 
 __all__ = ["FOLDER", "CachedRows", "Key", "Value"]
@@ -57,7 +58,7 @@ class CachedRows:
         """
         missing = [key for key in keys if key not in self]
         jobs = (delayed(_keyed)(compute, key) for key in missing)
-        found = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+        found = spread(jobs, n_jobs, return_as="generator_unordered")
         for key, figures in tqdm(found, total=len(missing), desc=self._path.stem, disable=None, leave=False):
             self._keep(key, figures)
         return [{**key, **self._rows[_name(key)]} for key in keys]

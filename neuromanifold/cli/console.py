@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 import typer
 
-from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._errors import FileFormatError, InputError, WorkerError
 
 __all__ = [
     "BAD_INPUT",
@@ -100,8 +100,8 @@ def session(*, as_json: bool = False, quiet: bool = False, debug: bool = False) 
     ===== =================================================================================
     code  meaning
     ===== =================================================================================
-    1     something unforeseen: a full disk, a bug; ``debug`` adds the traceback
-    2     wrong usage, a file that cannot be read or a folder that cannot be written
+    1     something unforeseen: a bug, a worker that died; ``debug`` adds the traceback
+    2     wrong usage, a file that cannot be read, a folder that cannot be written, a full disk
     130   interrupted by Ctrl-C; files are whole or absent
     ===== =================================================================================
 
@@ -115,9 +115,11 @@ def session(*, as_json: bool = False, quiet: bool = False, debug: bool = False) 
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        _stop("interrupted: nothing half-written is left", INTERRUPTED, debug)
+        _stop("interrupted: nothing half-written is left; the same command goes on from there", INTERRUPTED, debug)
     except (InputError, FileFormatError) as error:
         _stop(f"error: {error}", BAD_INPUT, debug)
+    except WorkerError as error:
+        _stop(f"error: {error}", FAILED, debug)
     # The last line of defence: a person at a terminal is told in words, whatever happened.
     except Exception as error:
         hint = "" if debug else " (run again with --debug for the traceback)"

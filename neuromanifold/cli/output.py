@@ -7,15 +7,18 @@ that a folder never holds the model or a figure of one run beside the verdict of
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._lock import locked
 
 __all__ = [
     "FIGURES",
+    "folder_of_run",
     "writable_folder",
     "write_analysis",
     "write_beside",
@@ -27,6 +30,8 @@ __all__ = [
 ]
 
 _DPI = 200
+# Folder of what an unfinished run has finished, in that of its results.
+PROGRESS = ".progress"
 NAMES = ("report.html", "result.nc", "model.npz", "network_model.npz", "bars.nc")
 # Names of the figures that a report may have, to know those of an earlier run.
 _OF_ONE = (
@@ -68,6 +73,19 @@ def writable_folder(folder: Path, source: Path | None = None) -> Path:
     if source is not None and source.resolve() in [(folder / name).resolve() for name in NAMES]:
         raise InputError(f"results in {folder} would replace {source}: choose another folder with --out")
     return folder
+
+
+@contextmanager
+def folder_of_run(folder: Path, source: Path | None = None) -> Iterator[Path]:
+    """A writable folder that is this run's alone; what the run has finished is kept in it until it ends.
+
+    Raises
+    ------
+    FileFormatError, InputError
+        As of :func:`writable_folder`, and if another run is writing there.
+    """
+    with locked(writable_folder(folder, source)), nm.checkpoints(folder / PROGRESS):
+        yield folder
 
 
 def write_analysis(analysis: Any, folder: Path, title: str) -> dict[str, str]:

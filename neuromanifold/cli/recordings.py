@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,7 @@ from neuromanifold.cli.options import (
     conditions,
     seconds,
 )
-from neuromanifold.cli.output import writable_folder, write_analysis, write_comparison, write_topology
+from neuromanifold.cli.output import folder_of_run, write_analysis, write_comparison, write_topology
 from neuromanifold.cli.program import app, examples
 from neuromanifold.cli.summary import (
     analysis_lines,
@@ -123,8 +124,9 @@ def analyze(
             "n_jobs": jobs,
             "random_state": seed,
         }
-        folder = writable_folder(out, file)
-        _analyse(running, str(file), recording, variable, folder, settings, require_template, compare_network)
+        with folder_of_run(out, file) as folder:
+            content = _analyse(running, str(file), recording, variable, folder, settings, compare_network)
+        _require(content, require_template)
 
 
 @app.command(short_help="Analyse a recording that comes along.", epilog=examples("demo", "demo --out my-first-report"))
@@ -142,7 +144,8 @@ def demo(
         recording = nm.datasets.load(name)
         running.tell(f"{name}: {recording_line(recording)}")
         settings = {"n_jobs": jobs, "random_state": seed}
-        _analyse(running, name, recording, variable, writable_folder(out), settings)
+        with folder_of_run(out) as folder:
+            _analyse(running, name, recording, variable, folder, settings)
 
 
 @app.command(
@@ -178,20 +181,20 @@ def topology(
     with session(as_json=json, quiet=quiet, debug=debug) as running:
         given = {"interval": interval, "sampling_period": sampling_period, "time_scale": time_scale}
         recording = _loaded(running, file, units, activity=activity, bin_size=bin_size, **given)
-        folder = None if out is None else writable_folder(out, file)
-        found = nm.find_template(
-            recording,
-            smoothing=seconds(smoothing),
-            sweep=sweep,
-            alpha=alpha,
-            n_shuffles=shuffles,
-            n_jobs=jobs,
-            verbose=running.watched,
-            random_state=seed,
-        )
-        content = {"file": str(file), **topology_summary(found), "files": {}}
-        if folder is not None:
-            content["files"] = write_topology(found, folder)
+        with nullcontext() if out is None else folder_of_run(out, file) as folder:
+            found = nm.find_template(
+                recording,
+                smoothing=seconds(smoothing),
+                sweep=sweep,
+                alpha=alpha,
+                n_shuffles=shuffles,
+                n_jobs=jobs,
+                verbose=running.watched,
+                random_state=seed,
+            )
+            content = {"file": str(file), **topology_summary(found), "files": {}}
+            if folder is not None:
+                content["files"] = write_topology(found, folder)
         running.show(content, [*topology_lines(content), *files_lines(content["files"])])
         _require(content, require_template)
 
@@ -219,10 +222,9 @@ def _analyse(
     variable: str | None,
     folder: Path,
     settings: dict[str, Any],
-    require_template: bool = False,
     compare_network: bool = False,
-) -> None:
-    """Analyse a recording, write what comes out into a folder, and show it in short."""
+) -> dict[str, Any]:
+    """Analyse a recording, write what comes out into a folder, and show it in short; what is shown."""
     started = time.monotonic()
     analysis = nm.analyze(recording, variable, verbose=running.watched, **settings)
     content = {"file": name, **analysis_summary(analysis)}
@@ -237,7 +239,7 @@ def _analyse(
         content["files"] = write_analysis(analysis, folder, Path(name).stem)
     content |= {"seed": settings["random_state"], "seconds": round(time.monotonic() - started, 2)}
     running.show(content, analysis_lines(content))
-    _require(content, require_template)
+    return content
 
 
 def _require_heading(recording: Any, variable: str) -> None:

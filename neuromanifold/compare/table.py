@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import xarray as xr
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError
+from neuromanifold._parallel import spread
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, RandomState
 from neuromanifold.compare.kernel_alignment import cka
@@ -65,7 +66,7 @@ def matrix(
         wanted = [(a, b) for a in rows for b in columns]
     seed = spawn_seeds(random_state, 1)[0]
     jobs = (delayed(MEASURES[measure])(rows[a], columns[b], groups, random_state=seed, **settings) for a, b in wanted)
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    results = spread(jobs, n_jobs)
     found = dict(zip(wanted, tqdm(results, total=len(wanted), desc=measure, disable=not verbose), strict=True))
     cells = [[found[a, b] if (a, b) in found else found[b, a] for b in columns] for a in rows]
     table = xr.concat([xr.concat(row, dim="b") for row in cells], dim="a", combine_attrs="override")

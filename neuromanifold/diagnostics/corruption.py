@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from joblib import Parallel, delayed
+from joblib import delayed
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_array
 
 from neuromanifold._errors import InputError
+from neuromanifold._parallel import spread
 from neuromanifold._random import numpy_generator, spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.diagnostics.domain import domain, latents_of
@@ -79,7 +80,7 @@ def wrong_manifold(
     jobs = (
         delayed(_errors)(estimator, samples, true, *cell, seed) for cell, seed in zip(cells, seeds[1:], strict=True)
     )
-    found = Parallel(n_jobs=n_jobs)(jobs)
+    found = list(spread(jobs, n_jobs))
     return _labelled(found, noise, shares, n_repeats, truth is not None, random_state)
 
 

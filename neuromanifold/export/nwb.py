@@ -17,7 +17,7 @@ import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.export.tables import table
-from neuromanifold.storage import HDF5_MAGIC, atomic_path, existing_file
+from neuromanifold.storage import HDF5_MAGIC, atomic_path, existing_file, netcdf_room, try_room
 
 __all__ = ["MODULE", "results_module", "write_nwb"]
 
@@ -39,6 +39,7 @@ def write_nwb(path: str | os.PathLike[str], source: str | os.PathLike[str], part
     from pynwb import NWBHDF5IO
 
     with atomic_path(path) as temporary:
+        try_room(temporary, session.stat().st_size + netcdf_room(parts.values()))
         shutil.copyfile(session, temporary)
         try:
             with NWBHDF5IO(str(temporary), "a") as stream:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
-from neuromanifold.models.progress import Progress
+from neuromanifold.progress import Progress
 
 __all__ = ["BlockFits", "DecoderDraws", "FitSettings", "Generative", "Law"]
 

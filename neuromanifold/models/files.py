@@ -21,7 +21,7 @@ from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.holder_files import read_regularizers, written_regularizers
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.noise import Noise
-from neuromanifold.models.progress import State
+from neuromanifold.progress import State
 from neuromanifold.storage import read_arrays, write_arrays
 
 __all__ = ["ModelState", "half_of", "half_state", "plain", "read_of_kind", "read_state", "write_state"]

@@ -11,7 +11,7 @@ from neuromanifold.models.continuation import Path
 from neuromanifold.models.expectation_maximisation import Fit
 from neuromanifold.models.harmonic_regression import Prior, Regression
 from neuromanifold.models.noise import Noise
-from neuromanifold.models.progress import State
+from neuromanifold.progress import State
 
 __all__ = ["fit_of", "fit_state", "path_of", "path_state", "prior_of", "scores_of"]
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder, Posterior
-from neuromanifold.models.progress import Progress
+from neuromanifold.progress import Progress
 from neuromanifold.training import History, TrainingSettings, held_out_blocks, train
 
 __all__ = ["EncoderData", "evidence_lower_bound", "in_wide_dtype", "train_encoder"]

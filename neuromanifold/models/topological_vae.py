@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,9 +45,9 @@ from neuromanifold.models.latent import LatentMixin
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
 from neuromanifold.models.penalised_decoder import check_acts_on_decoder, penalised
-from neuromanifold.models.progress import Progress, fit_key
 from neuromanifold.models.regularizers import Regularizer
 from neuromanifold.models.regularizers.holder import RegularizedMixin, check_regularizers
+from neuromanifold.progress import Progress, progress_of, work_key
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["TopologicalVAE", "restored_vae"]
@@ -261,20 +261,25 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         return self
 
     def _progress(self, settings: FitSettings, *data: Tensor) -> Progress:
-        """What a fit to such data has finished."""
-        if self.checkpoint is None:
-            return Progress()
-        if not isinstance(self.random_state, Integral):
+        """What a fit to such data has finished: in the file of ``checkpoint``, or in a folder of checkpoints."""
+        repeatable = isinstance(self.random_state, Integral)
+        if self.checkpoint is not None and not repeatable:
             raise InputError(
                 f"checkpoint needs the same seed in the call that goes on: random_state must be an int, got "
                 f"{self.random_state!r}"
             )
-        stated = {name: plain(value) for name, value in self.get_params(deep=False).items() if name not in UNKEYED}
-        stated["regularizers"] = written_regularizers(self.regularizers)
         others = () if settings.offset_groups is None else (settings.offset_groups,)
         if settings.start is not None:
             others = (*others, *settings.start.arrays().values())
-        return Progress(self.checkpoint, fit_key(stated | {"template": self.template_.name}, *data, *others))
+        if self.checkpoint is not None:
+            return Progress(self.checkpoint, work_key(self._stated(), *data, *others))
+        return progress_of("fit", self._stated, *data, *others) if repeatable else Progress()
+
+    def _stated(self) -> dict[str, Any]:
+        """The settings that a fit depends on, as plain values."""
+        stated = {name: plain(value) for name, value in self.get_params(deep=False).items() if name not in UNKEYED}
+        stated["regularizers"] = written_regularizers(self.regularizers)
+        return stated | {"template": self.template_.name}
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> TopologicalVAE:
         """Go on with further activity X (n, d), of a session that streams in or is too long for the memory.

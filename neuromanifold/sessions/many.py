@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError
+from neuromanifold._parallel import spread
 from neuromanifold._typing import RandomState
 from neuromanifold.sessions.cost import Cost
 from neuromanifold.sessions.pooling import pool
@@ -157,7 +158,7 @@ def analyze_sources(
         delayed(run)(source, variable, align_to, folder, settings, _seed(root, number))
         for number, source in enumerate(found)
     )
-    results = Parallel(n_jobs=n_jobs, return_as="generator", pre_dispatch="n_jobs")(jobs)
+    results = spread(jobs, n_jobs, pre_dispatch="n_jobs")
     sessions: list[Session] = []
     with tqdm(total=n_sessions, desc="sessions", disable=not verbose) as bar:
         for session in results:

@@ -7,6 +7,7 @@ import json
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,23 @@ import numpy as np
 import xarray as xr
 
 from neuromanifold import __version__
-from neuromanifold._errors import FileFormatError
+from neuromanifold._errors import FileFormatError, FolderInUseError
+from neuromanifold._lock import locked
 from neuromanifold.analysis import Analysis
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.data.requirements import require_variables
 from neuromanifold.pipeline import analyze
+from neuromanifold.progress import checkpoints
 from neuromanifold.sessions.session import REPORT, RESULT, Session, numbers_of
 from neuromanifold.sessions.source import Source
 from neuromanifold.statistics import align_to_variable
-from neuromanifold.storage import existing_file, write_json
+from neuromanifold.storage import existing_file, made_folder, write_json
 
 __all__ = ["FACTS", "run", "session_key"]
 
 FACTS = "session.json"
+# Folder of what an unfinished session has finished, in its own.
+PROGRESS = ".progress"
 
 
 def run(
@@ -39,15 +44,35 @@ def run(
 ) -> Session:
     """Analyse a session, or read what an earlier run with the same data and settings left in the folder.
 
-    Whatever goes wrong inside is the session's ``error``; an earlier failure is tried again.
+    Whatever goes wrong inside is the session's ``error``; an earlier failure is tried again. What a run that was killed
+    has finished of the session is not done again.
     """
-    place = None if folder is None else folder / source.folder
+    if folder is None:
+        return _run(source, variable, align_to, None, settings, seed)
+    place = made_folder(folder / source.folder)
+    try:
+        with locked(place):
+            return _run(source, variable, align_to, place, settings, seed)
+    except FolderInUseError as error:
+        facts = {"error": f"{type(error).__name__}: {error}"}
+        return Session(source.name, source.animal, source.group, facts, place)
+
+
+def _run(
+    source: Source,
+    variable: str | list[str] | None,
+    align_to: str | None,
+    place: Path | None,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> Session:
     try:
         key = session_key(source, variable, align_to, settings, seed)
         earlier = None if place is None else _earlier(source, place, key)
         if earlier is not None:
             return earlier
-        facts, parts = _analysed(source, variable, align_to, place, settings, seed)
+        with nullcontext() if place is None else checkpoints(place / PROGRESS):
+            facts, parts = _analysed(source, variable, align_to, place, settings, seed)
     # One session must not take the others with it: the reason is its row.
     except Exception as error:
         key, facts, parts = "", {"error": f"{type(error).__name__}: {error}"}, {}

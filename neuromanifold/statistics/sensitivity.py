@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from neuromanifold._errors import InputError
+from neuromanifold._parallel import spread
 from neuromanifold._random import numpy_generator
 from neuromanifold._typing import FloatArray, IntArray, RandomState
 from neuromanifold.data.prepare import prepare
@@ -110,9 +111,8 @@ def sensitivity(
     everything = np.arange(checked.sizes["unit"])
     first = next(iter(chosen.values()))
     jobs = [(everything, values) for values in chosen.values()] + [(units, first) for units in subsets]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_profile)(checked.isel(unit=units), names, space, values) for units, values in jobs
-    )
+    calls = [delayed(_profile)(checked.isel(unit=units), names, space, values) for units, values in jobs]
+    results = spread(calls, n_jobs)
     bar = tqdm(results, total=len(jobs), desc="preparations and subsets", disable=not verbose, leave=False)
     profiles = np.stack(list(bar))
     shape = (len(sizes), n_draws, -1)

@@ -21,10 +21,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import xarray as xr
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from neuromanifold._errors import InputError
+from neuromanifold._parallel import spread
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import BoolArray, FloatArray, IntArray, RandomState
 from neuromanifold.bootstrap import time_blocks
@@ -89,7 +90,7 @@ def compare_templates(
     blocks = time_blocks(len(X), groups)
     seeds = spawn_seeds(random_state, n_folds)
     jobs = [delayed(_scores)(t, X, groups, blocks % n_folds == f, seeds[f]) for t in candidates for f in range(n_folds)]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    results = spread(jobs, n_jobs)
     found = list(tqdm(results, total=len(jobs), desc="templates, held out", disable=not verbose, leave=False))
     scores = np.full((len(candidates), len(X)), np.nan)
     failed: dict[str, str] = {}

@@ -11,16 +11,17 @@ Shuffles end early where no hole could become significant any more (Besag & Clif
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
-from tqdm.auto import tqdm
 
+from neuromanifold._parallel import batches
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import FloatArray, IntArray, RandomState
 from neuromanifold.data.intervals import run_starts
+from neuromanifold.progress import progress_of
 from neuromanifold.topology.cloud import CloudSettings, landmark_distances
 from neuromanifold.topology.linear_null import linear
 from neuromanifold.topology.metrics import REACH
@@ -41,8 +42,6 @@ __all__ = [
     "time_shifted",
 ]
 
-# Shuffles between two looks at whether more are needed.
-BATCH = 10
 NullKind: TypeAlias = Literal["time-shift", "permutation", "linear"]
 Shuffler: TypeAlias = Callable[[FloatArray, IntArray, IntArray, np.random.Generator], FloatArray]
 
@@ -91,26 +90,19 @@ def null_longest_bars(
     """Longest finite bar of each degree 0..max_degree in each shuffle: (at most n_shuffles, 1 + max_degree).
 
     Z2 only: over another prime the bars of an unstructured cloud are the same up to rare torsion. Ends early where
-    ``settled`` says of the shuffles so far that more could not change anything. It is asked after every ``BATCH`` of
-    them, whatever the number of workers, so that the numbers do not depend on it.
+    ``settled`` says of the shuffles so far that more could not change anything. It is asked after every batch of them,
+    whatever the number of workers, so that the numbers do not depend on it.
     """
     seeds = spawn_seeds(random_state, null.n_shuffles)
+    stated = {"kind": null.kind, "max_degree": max_degree, "n_landmarks": n_landmarks, "seeds": seeds}
+    progress = progress_of("shuffles", lambda: {**asdict(cloud), **stated}, activity, run_starts(groups))
+    one = partial(_one_shuffle, activity, groups, cloud, null.kind, max_degree, n_landmarks)
     found = np.empty((0, 1 + max_degree))
     label = f"shuffles to degree {max_degree}"
-    with (
-        Parallel(n_jobs=null.n_jobs) as parallel,
-        tqdm(total=null.n_shuffles, desc=label, disable=not null.verbose, leave=False) as progress,
-    ):
-        for start in range(0, null.n_shuffles, BATCH):
-            batch = seeds[start : start + BATCH]
-            longest = parallel(
-                delayed(_one_shuffle)(activity, groups, cloud, null.kind, max_degree, n_landmarks, seed)
-                for seed in batch
-            )
-            found = np.concatenate([found, longest])
-            progress.update(len(batch))
-            if settled(found):
-                break
+    for longest in batches(one, seeds, progress, n_jobs=null.n_jobs, label=label, verbose=null.verbose):
+        found = np.concatenate([found, longest])
+        if settled(found):
+            break
     return found
 
 

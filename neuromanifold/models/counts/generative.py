@@ -46,9 +46,9 @@ from neuromanifold.models.generative import HELD_OUT, N_PATH, NOTHING_SEEN
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.noise import Noise
-from neuromanifold.models.progress import State
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
 from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, weights_in
+from neuromanifold.progress import State
 from neuromanifold.training import held_out_blocks
 
 __all__ = ["CountGenerative", "fit_counts"]
