@@ -44,9 +44,10 @@ def killed_after(n_writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         if len(written) == n_writes:
             raise Killed
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(Progress, "keep", keep_and_die)
-        yield
+        with pytest.raises(Killed):
+            yield
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from neuromanifold._blocks import column_deviation
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import RandomState
 from neuromanifold.data.binning import rebin
@@ -183,16 +184,19 @@ def _transformed(recording: xr.Dataset, transform: str | None) -> xr.Dataset:
     if (values < 0).any():
         raise InputError(f"transform {transform!r} needs activity that is nowhere negative: use transform=None")
     units = f"{transform}({activity.attrs['units']})"
-    changed = _with_activity(recording, TRANSFORMS[transform](values), "continuous", units)
+    changed = _with_activity(recording, TRANSFORMS[transform](values, out=values), "continuous", units)
     return noted(changed, "transform", function=transform)
 
 
 def _standardised(recording: xr.Dataset) -> xr.Dataset:
     values = recording["activity"].to_numpy().astype(np.float64)
-    mean, spread = values.mean(axis=0), values.std(axis=0)
+    mean = values.mean(axis=0)
+    spread = column_deviation(values, mean)
     # A unit may have become constant where inactive samples were removed; it stays, at zero.
     scale = np.where(spread > 0, spread, 1.0)
-    changed = _with_activity(recording, (values - mean) / scale, "continuous", "standard deviations")
+    values -= mean
+    values /= scale
+    changed = _with_activity(recording, values, "continuous", "standard deviations")
     changed = changed.assign(zscore_mean=("unit", mean), zscore_scale=("unit", scale))
     return noted(changed, "zscore")
 

@@ -213,7 +213,7 @@ def to_arrays(recording: xr.Dataset, variable: str | Sequence[str] | None = None
     else:
         y = np.stack([_label(checked, name) for name in variable], axis=1)
     return Arrays(
-        X=checked["activity"].to_numpy().astype(np.float64),
+        X=checked["activity"].to_numpy().astype(np.float64, copy=False),
         y=y,
         groups=checked["interval"].to_numpy().astype(np.int64),
         times=checked["time"].to_numpy().astype(np.float64),

@@ -9,11 +9,13 @@ Correlations, not covariances: one loud unit would otherwise set the threshold f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from neuromanifold._blocks import blocks, column_deviation, gram
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import numpy_generator
 from neuromanifold._typing import FloatArray, RandomState
@@ -79,19 +81,26 @@ def choose_n_components(
     generator = numpy_generator(random_state)
     groups = np.zeros(len(X), dtype=np.int64) if groups is None else groups
     units = _within_intervals(X, groups)
-    null = np.stack([_spectrum(shift_units(units, groups, generator)) for _ in range(n_shuffles)])
-    shared = _spectrum(units) > np.quantile(null, 0.95, axis=0)
+    null = np.stack([_null_spectrum(units, groups, generator) for _ in range(n_shuffles)])
+    shared = _spectrum(_gram(units), len(units)) > np.quantile(null, 0.95, axis=0)
     return max(1, len(shared) if shared.all() else int(np.argmin(shared)))
 
 
 def shift_units(X: npt.NDArray[Any], groups: npt.NDArray[Any], generator: np.random.Generator) -> npt.NDArray[Any]:
     """Every unit rotated in time by its own uniformly random shift, inside each interval."""
-    shifted, columns = np.empty_like(X), np.arange(X.shape[1])
+    return np.concatenate(list(_shifted_blocks(X, groups, generator)))
+
+
+def _shifted_blocks(
+    X: npt.NDArray[Any], groups: npt.NDArray[Any], generator: np.random.Generator
+) -> Iterator[npt.NDArray[Any]]:
+    """The rows of :func:`shift_units`, in blocks."""
+    columns = np.arange(X.shape[1])
     for rows in interval_slices(groups):
-        length = rows.stop - rows.start
+        interval, length = X[rows], rows.stop - rows.start
         shifts = generator.integers(0, length, size=X.shape[1])
-        shifted[rows] = X[rows][(np.arange(length)[:, None] - shifts) % length, columns]
-    return shifted
+        for block in blocks(length):
+            yield interval[(np.arange(block.start, block.stop)[:, None] - shifts) % length, columns]
 
 
 def _within_intervals(X: npt.NDArray[Any], groups: npt.NDArray[Any]) -> FloatArray:
@@ -99,11 +108,22 @@ def _within_intervals(X: npt.NDArray[Any], groups: npt.NDArray[Any]) -> FloatArr
     centred = X.astype(np.float64)
     for rows in interval_slices(groups):
         centred[rows] -= centred[rows].mean(axis=0)
-    deviation = centred.std(axis=0)
-    return centred / np.where(deviation > 0, deviation, 1.0)
+    deviation = column_deviation(centred, centred.mean(axis=0))
+    centred /= np.where(deviation > 0, deviation, 1.0)
+    return centred
 
 
-def _spectrum(X: FloatArray) -> FloatArray:
-    """Eigenvalues of the covariance of centred data, largest first, min(n, d) of them."""
-    gram = X.T @ X if X.shape[1] <= X.shape[0] else X @ X.T
-    return np.asarray(np.linalg.eigvalsh(gram / len(X))[::-1], dtype=np.float64)
+def _null_spectrum(X: FloatArray, groups: npt.NDArray[Any], generator: np.random.Generator) -> FloatArray:
+    if X.shape[1] > X.shape[0]:
+        return _spectrum(_gram(shift_units(X, groups, generator)), len(X))
+    return _spectrum(gram(_shifted_blocks(X, groups, generator)), len(X))
+
+
+def _gram(X: FloatArray) -> FloatArray:
+    """The smaller of both."""
+    return np.asarray(X.T @ X if X.shape[1] <= X.shape[0] else X @ X.T)
+
+
+def _spectrum(products: FloatArray, n_samples: int) -> FloatArray:
+    """Eigenvalues of the covariance of centred data from its Gram matrix, largest first, min(n, d) of them."""
+    return np.asarray(np.linalg.eigvalsh(products / n_samples)[::-1], dtype=np.float64)

@@ -52,9 +52,10 @@ def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> Float
     if sigma == 0:
         return smoothed
     for rows in interval_slices(groups):
-        weight = _filter(np.ones(rows.stop - rows.start), sigma)
-        part = _filter(smoothed[rows], sigma)
-        smoothed[rows] = part / weight.reshape(-1, *(1,) * (part.ndim - 1))
+        part, weight = smoothed[rows], np.ones(rows.stop - rows.start)
+        _filter(part, sigma)
+        _filter(weight, sigma)
+        part /= weight.reshape(-1, *(1,) * (part.ndim - 1))
     return smoothed
 
 
@@ -69,5 +70,6 @@ def smooth_known(values: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: floa
     return np.where(known & (weight > 0), total / np.where(weight > 0, weight, 1.0), np.nan)
 
 
-def _filter(values: FloatArray, sigma: float) -> FloatArray:
-    return gaussian_filter1d(values, sigma, axis=0, mode="constant", truncate=_TRUNCATE)
+def _filter(values: FloatArray, sigma: float) -> None:
+    """In place, line by line: a long recording has no room for another of its size."""
+    gaussian_filter1d(values, sigma, axis=0, mode="constant", truncate=_TRUNCATE, output=values)

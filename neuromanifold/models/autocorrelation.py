@@ -12,13 +12,15 @@ from torch import Tensor
 
 __all__ = ["autocorrelation_time"]
 
+# Rows of a block.
+BLOCK = 16384
 LEAST_CORRELATION = 0.05
 MAX_LAG_SHARE = 0.1
 
 
 def autocorrelation_time(residual: Tensor, groups: Tensor) -> float:
     """Integrated autocorrelation time, in samples (at least 1), of residuals (n, d) inside intervals (n,)."""
-    residual = residual - residual.mean(0)
+    mean = residual.mean(0)
     variance = residual.var(0, correction=0)
     used = variance > 0
     if not bool(used.any()):
@@ -29,8 +31,10 @@ def autocorrelation_time(residual: Tensor, groups: Tensor) -> float:
         n_inside = float(inside.sum())
         if n_inside == 0:
             break
-        # As a sum with weights: the rows inside would be a second copy of a long recording.
-        product = inside @ (residual[lag:] * residual[:-lag]) / n_inside
+        # As a sum with weights, a block at a time: a long recording has no room for another of its size.
+        parts = (part.split(BLOCK) for part in (inside, residual[lag:], residual[:-lag]))
+        product = sum(weight @ ((late - mean) * (early - mean)) for weight, late, early in zip(*parts, strict=True))
+        product = product / n_inside
         correlation = float((product[used] / variance[used]).mean())
         if correlation < LEAST_CORRELATION:
             break

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from neuromanifold.manifolds import Grid, Harmonics, Manifold
+from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
-from neuromanifold.models.moments import BLOCK, Moments, second_moments
+from neuromanifold.models.moments import BLOCK, Moments, chosen_rows, second_moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.normal_motion import along_normals
@@ -43,6 +44,8 @@ __all__ = [
 LEAST_WIDTH = 0.5
 # The family and band limit of the prior are chosen again in every so-many-th step; the scale in every step.
 CHOICE_INTERVAL = 5
+# Samples whose residual is looked at for its autocorrelation, and in how many stretches of time.
+MAX_RESIDUALS, N_STRETCHES = 200_000, 20
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,26 @@ class Basis:
 
     def decoded(self, weight: Tensor, points: Tensor) -> Tensor:
         """The decoder of weights (q, d) of the first q harmonics at points (n, m): (n, d)."""
-        return torch.cat([self.harmonics(z)[:, : len(weight)] @ weight for z in points.split(BLOCK)])
+        decoded = weight.new_empty(len(points), weight.shape[1])
+        # Into its place: blocks that are joined afterwards are there twice.
+        for out, z in zip(decoded.split(BLOCK), points.split(BLOCK), strict=True):
+            torch.mm(self.harmonics(z)[:, : len(weight)], weight, out=out)
+        return decoded
+
+    def residual_time(self, activity: Tensor, weight: Tensor, points: Tensor, groups: Tensor) -> float:
+        """Autocorrelation time, in samples, of activity (n, d) less :meth:`decoded`, inside intervals (n,).
+
+        A recording of a million samples says it in a part of them, stretches spread over the whole.
+        """
+        n_samples, length = len(activity), MAX_RESIDUALS // N_STRETCHES
+        if n_samples > MAX_RESIDUALS:
+            starts = torch.linspace(0, n_samples - length, N_STRETCHES).long()
+            rows = (starts[:, None] + torch.arange(length)).flatten().to(activity.device)
+            stretch = torch.arange(N_STRETCHES, device=rows.device).repeat_interleave(length)
+            activity, points = activity[rows], points[rows]
+            groups = torch.unique(groups[rows], return_inverse=True)[1] * N_STRETCHES + stretch
+        decoded = self.decoded(weight, points)
+        return autocorrelation_time(torch.sub(activity, decoded, out=decoded), groups)
 
     def restricted(self, n_harmonics: int) -> Basis:
         """The same grid with the least order that has the first ``n_harmonics`` functions, or all."""
@@ -201,10 +223,10 @@ def grid_posterior(
 def block_moments(basis: Basis, law: GridPosterior | NarrowPosterior, activity: Tensor, labels: Tensor) -> Moments:
     """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
     known = torch.isfinite(labels).all(dim=1)
-    moments = basis.moments(basis.template.embed(labels[known]), activity[known])
+    moments = basis.moments(basis.template.embed(labels[known]), chosen_rows(activity, known))
     if bool(known.all()):
         return moments
-    return moments + expected_moments(activity[~known], basis, law)[0]
+    return moments + expected_moments(chosen_rows(activity, ~known), basis, law)[0]
 
 
 def expected_moments(

@@ -16,7 +16,6 @@ from torch import Tensor
 from neuromanifold._errors import InputError
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
-from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.base import DecoderDraws, FitSettings, Generative
 from neuromanifold.models.block_fits import GaussianBlockFits, PosteriorMoments, members
 from neuromanifold.models.continuation import Path, best_start, direct, refined
@@ -198,7 +197,7 @@ def _unlabelled(
     else:
         found, n_harmonics, held_out = _resumed(settings.start, activity, basis)
     means = grid_posterior(basis, found.weight, found.noise, settings.beta).mean_points(activity)
-    time = autocorrelation_time(activity - basis.decoded(found.weight, means), groups)
+    time = basis.residual_time(activity, found.weight, means, groups)
     fit = expectation_maximisation(
         activity,
         basis,

@@ -13,13 +13,12 @@ from dataclasses import replace
 from torch import Tensor
 
 from neuromanifold._errors import InputError
-from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.base import FitSettings
 from neuromanifold.models.expectation_maximisation import Basis, expectation_maximisation, grid_posterior
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
 from neuromanifold.models.label_errors import labels_err
 from neuromanifold.models.labelled_samples import LabelFit, LabelledSamples
-from neuromanifold.models.moments import Moments
+from neuromanifold.models.moments import Moments, chosen_rows
 from neuromanifold.models.noisy_labels import fit_noisy_labels, takes_tolerance
 from neuromanifold.models.offsets import fit_turns
 from neuromanifold.models.sizes import largest_order
@@ -68,28 +67,28 @@ def _err(samples: LabelledSamples, basis: Basis, regression: Regression, time: f
         return bool(tolerance)
     known = samples.known
     points = basis.template.embed(samples.labels[known])
-    return labels_err(samples.activity[known], points, basis, regression, time)
+    return labels_err(chosen_rows(samples.activity, known), points, basis, regression, time)
 
 
 def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Regression, float]:
     """Decoder from the labelled samples, then from all; no finer than the labelled ones alone determine."""
     activity, known = samples.activity, samples.known
-    points = basis.template.embed(samples.labels[known])
-    moments = basis.moments(points, activity[known])
+    points, labelled = basis.template.embed(samples.labels[known]), chosen_rows(activity, known)
+    moments = basis.moments(points, labelled)
     moments = moments.restricted(_n_harmonics(basis, len(points)))
-    thinned, time = _thinned(moments, activity[known], points, samples.intervals[known], basis)
+    thinned, time = _thinned(moments, labelled, points, samples.intervals[known], basis)
     start = fit_regression(thinned, basis.harmonics.eigenvalues)
     if known.all():
         return once_or_twice(thinned, basis, start), time
     everywhere = grid_posterior(basis, start.weight, start.noise, beta).mean_points(activity)
     everywhere[known] = points
-    time = autocorrelation_time(activity - basis.decoded(start.weight, everywhere), samples.intervals)
+    time = basis.residual_time(activity, start.weight, everywhere, samples.intervals)
     fit = expectation_maximisation(
         activity[~known],
         basis,
         start,
         start.prior.n_harmonics,
-        labelled=basis.restricted(start.prior.n_harmonics).moments(points, activity[known]),
+        labelled=basis.restricted(start.prior.n_harmonics).moments(points, labelled),
         beta=beta,
         thinning=time,
     )
@@ -103,7 +102,7 @@ def _thinned(
     # Residuals need no choice of prior.
     smooth = Prior(len(moments.gram), "power", 4.0)
     first = fit_regression(moments, basis.harmonics.eigenvalues, prior=smooth)
-    time = autocorrelation_time(activity - basis.decoded(first.weight, points), intervals)
+    time = basis.residual_time(activity, first.weight, points, intervals)
     # No finer than the independent samples determine.
     return moments.restricted(_n_harmonics(basis, len(points) / time)).thinned(time), time
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neuromanifold.manifolds import Harmonics
 
-__all__ = ["Moments", "second_moments"]
+__all__ = ["Moments", "chosen_rows", "second_moments"]
 
 # Rows of one block: the harmonics of a block stay in a few tens of megabytes.
 BLOCK = 16384
@@ -88,6 +88,11 @@ class Moments:
             return self.second + (weight * (self.gram @ weight - 2 * self.cross)).sum(0)
         overlap = weight.mT @ self.cross
         return self.second - overlap - overlap.mT + weight.mT @ self.gram @ weight
+
+
+def chosen_rows(values: Tensor, mask: Tensor) -> Tensor:
+    """Rows (m, ...) of a mask (n,); where that is all, the values themselves, and no copy of a long recording."""
+    return values if bool(mask.all()) else values[mask]
 
 
 def second_moments(activity: Tensor, independent: bool) -> Tensor:

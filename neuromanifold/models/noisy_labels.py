@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.expectation_maximisation import Basis, expected_moments, grid_posterior
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
@@ -83,7 +82,7 @@ def fit_noisy_labels(
     state = maximisation.run(samples.every(step), state, max(thinning / step, 1.0), MAX_STEPS)
     found = state.regression
     means = grid_posterior(basis, found.weight, found.noise, beta).mean_points(samples.activity)
-    time = autocorrelation_time(samples.activity - basis.decoded(found.weight, means), samples.intervals)
+    time = basis.residual_time(samples.activity, found.weight, means, samples.intervals)
     state = maximisation.run(samples, state, time, LAST_STEPS)
     return _in_mean_coordinates(samples, basis, state), time
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from neuromanifold.manifolds import Manifold
-from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.expectation_maximisation import (
     Basis,
     block_moments,
@@ -112,7 +111,7 @@ def updated(
     weight, noise = weights_in(basis, lowered(decoder, centre)), noise.to(activity)
     points = grid_posterior(basis, weight, noise, beta).mean_points(x)
     points[known] = basis.template.embed(labels[known])
-    time = autocorrelation_time(x - basis.decoded(weight, points), groups)
+    time = basis.residual_time(x, weight, points, groups)
     n_before = seen.moments.n_samples
     time = (seen.time * n_before + time * len(x)) / (n_before + len(x))
     size = len(basis.template.harmonics(largest_order(basis.template, round((n_before + len(x)) / time))))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neuromanifold._blocks import parts
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS
@@ -71,7 +72,7 @@ def validated(validate: Callable[[], Any]) -> FloatArray:
 
 def is_counts(activity: FloatArray) -> bool:
     """Whether all values are whole numbers from 0 up."""
-    return bool(np.all(activity >= 0) and np.all(activity == np.round(activity)))
+    return all(np.all(part >= 0) and np.all(part == np.round(part)) for part in parts(activity))
 
 
 def stabilised(activity: FloatArray) -> FloatArray:

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
 
+from neuromanifold._blocks import column_deviation, gram, parts
 from neuromanifold._typing import BoolArray, FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS, MetricName
 
@@ -83,17 +84,21 @@ class Reduction:
         mean = activity.mean(axis=0)
         # The standard deviation of a constant 0.1 is 1e-17, not 0: the range is what tells a constant unit.
         varies = np.ptp(activity, axis=0) > 0
-        scale = np.where(standardise & varies, activity.std(axis=0), 1.0)
-        standard = (activity - mean) / scale
+        scale = np.where(standardise & varies, column_deviation(activity, mean), 1.0)
+        origin = np.zeros(len(mean))
         if directional:
-            standard = directions(standard)
-            standard -= standard.mean(axis=0)
-        _, vectors = np.linalg.eigh(standard.T @ standard)
-        return cls(mean, scale, vectors[:, ::-1][:, :n_components], directional)
+            origin = sum(_standard(part, mean, scale, True).sum(axis=0) for part in parts(activity)) / len(activity)
+        products = gram(_standard(part, mean, scale, directional) - origin for part in parts(activity))
+        return cls(mean, scale, np.linalg.eigh(products)[1][:, ::-1][:, :n_components], directional)
 
     def __call__(self, activity: FloatArray) -> FloatArray:
-        standard = (activity - self.mean) / self.scale
-        return (directions(standard) if self.directional else standard) @ self.components
+        standard = (_standard(part, self.mean, self.scale, self.directional) for part in parts(activity))
+        return np.concatenate([part @ self.components for part in standard])
+
+
+def _standard(activity: FloatArray, mean: FloatArray, scale: FloatArray, directional: bool) -> FloatArray:
+    standard = (activity - mean) / scale
+    return directions(standard) if directional else standard
 
 
 def directions(activity: FloatArray) -> FloatArray:
