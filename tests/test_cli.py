@@ -530,7 +530,7 @@ def test_ctrl_c_leaves_nothing_half_written(circle, tmp_path):
     time.sleep(1.0)
     running.send_signal(signal.SIGINT)
     stdout, stderr = running.communicate(timeout=30)
-    # A signal that comes while torch is being loaded ends the interpreter by the signal, which a shell shows as 130 too.
+    # One that comes while torch is being loaded ends the interpreter by the signal, which a shell shows as 130 too.
     assert running.returncode in (130, -signal.SIGINT), stderr
     assert stdout == ""
     assert stderr.splitlines()[-1].startswith("interrupted")

@@ -9,6 +9,7 @@ its mean over units and of its norm, are a ring however strong the bump is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,12 +89,25 @@ class Reduction:
         origin = np.zeros(len(mean))
         if directional:
             origin = sum(_standard(part, mean, scale, True).sum(axis=0) for part in parts(activity)) / len(activity)
-        products = gram(_standard(part, mean, scale, directional) - origin for part in parts(activity))
-        return cls(mean, scale, np.linalg.eigh(products)[1][:, ::-1][:, :n_components], directional)
+        standard = (_standard(part, mean, scale, directional) - origin for part in parts(activity))
+        components = _axes_of_many_units if activity.shape[1] > len(activity) else _axes
+        return cls(mean, scale, components(standard, n_components), directional)
 
     def __call__(self, activity: FloatArray) -> FloatArray:
         standard = (_standard(part, self.mean, self.scale, self.directional) for part in parts(activity))
         return np.concatenate([part @ self.components for part in standard])
+
+
+def _axes(standard: Iterable[FloatArray], n_components: int) -> FloatArray:
+    """Leading principal axes (d, r) of centred activity in blocks (n_i, d)."""
+    return np.linalg.eigh(gram(standard))[1][:, ::-1][:, :n_components]
+
+
+def _axes_of_many_units(standard: Iterable[FloatArray], n_components: int) -> FloatArray:
+    """The same from the products of samples, which are fewer than units."""
+    samples = np.concatenate(list(standard))
+    scores = np.linalg.eigh(samples @ samples.T)[1][:, ::-1][:, :n_components]
+    return np.linalg.qr(samples.T @ scores)[0]
 
 
 def _standard(activity: FloatArray, mean: FloatArray, scale: FloatArray, directional: bool) -> FloatArray:
