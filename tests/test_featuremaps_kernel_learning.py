@@ -51,6 +51,7 @@ def test_metric_is_the_derivative_of_the_learned_kernel(kind: str, base: Kernel)
     eye = torch.eye(2, dtype=torch.float64)
     numeric = torch.stack([torch.stack([difference(h, k) for k in eye], -1) for h in eye], -2)
     close(kernel.metric(x), numeric, 1e-5)
+    close(kernel.diagonal(x), kernel(x).diagonal(), 1e-12)
 
 
 @pytest.mark.parametrize("base", [*BASES, SmoothLaplace(0.8, 0.2)], ids=lambda k: type(k).__name__)
@@ -69,6 +70,16 @@ def test_svm_without_rounds_is_an_svm() -> None:
     ours = AmariWuClassifier(RBF(0.5), n_iterations=0).fit(X, y)
     theirs = SVC(kernel="rbf", gamma=2.0).fit(X, y)
     np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=1e-6)
+
+
+def test_no_kernel_is_that_of_the_svm() -> None:
+    """``gamma="scale"``, 1 / (D Var X): ``ℓ² = D Var(X)/2``."""
+    X, y = moons()
+    X = X * [1.0, 3.0] + [0.0, 5.0]
+    theirs = SVC(kernel="rbf", gamma="scale").fit(X, y)
+    ours = AmariWuClassifier(n_iterations=0).fit(X, y)
+    np.testing.assert_allclose(ours.decision_function(X), theirs.decision_function(X), atol=1e-6)
+    assert ours.bandwidth_ == pytest.approx((X.var() / 2) ** 0.5)
 
 
 def test_svm_round_multiplies_the_kernel_around_its_support_vectors() -> None:

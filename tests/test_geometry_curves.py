@@ -45,10 +45,11 @@ def test_length_and_energy_of_a_helix() -> None:
 
 
 def test_length_of_a_polygon() -> None:
-    corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0]])
-    close(geometry.length(_cylinder, corners), torch.tensor(3.0, dtype=torch.float64))
+    corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [4.0, 2.0]])
+    close(geometry.length(_cylinder, corners), torch.tensor(6.0, dtype=torch.float64))
+    close(geometry.energy(_cylinder, corners), torch.tensor(3.0 * (1 + 4 + 9), dtype=torch.float64))
     ambient = torch.diag(torch.tensor([1.0, 1.0, 4.0], dtype=torch.float64))
-    close(geometry.length(_cylinder, corners, ambient=ambient), torch.tensor(5.0, dtype=torch.float64))
+    close(geometry.length(_cylinder, corners, ambient=ambient), torch.tensor(8.0, dtype=torch.float64))
     with pytest.raises(InputError, match="polygon"):
         geometry.length(_cylinder, corners[:1])
 
@@ -182,6 +183,13 @@ def test_distance_matrix(template: Manifold) -> None:
     close(found, found.mT)
     if template.dim == 1:
         close(found, expected)
+
+
+def test_lengths_need_no_second_derivatives() -> None:
+    t = torch.linspace(-1, 1, 9, dtype=torch.float64)[:, None]
+    close(geometry.distance_matrix(torch.nn.ReLU(), t), torch.cdist(t.relu(), t.relu()))
+    close(geometry.distance_matrix(torch.nn.ReLU(), t[-1:]), torch.zeros(1, 1, dtype=torch.float64))
+    close(geometry.length(torch.nn.ReLU(), t), torch.tensor(1.0, dtype=torch.float64))
 
 
 def test_distance_matrix_of_maps_without_a_template() -> None:

@@ -72,6 +72,14 @@ def test_distortions_are_those_of_the_eigenvalues() -> None:
     close(geometry.area_distortion(metric), (1 - volume / volume.mean()) ** 2)
 
 
+def test_weights_are_how_often_a_point_counts() -> None:
+    root = torch.randn(5, 2, 2, generator=generator(), dtype=torch.float64)
+    metric, counts = root @ root.mT, torch.tensor([1, 2, 1, 4, 3])
+    for distortion in (geometry.scaled_isometric_distortion, geometry.area_distortion):
+        repeated = distortion(metric.repeat_interleave(counts, 0))
+        close(distortion(metric, counts.double()).repeat_interleave(counts), repeated)
+
+
 def test_distortion_is_invariant_under_rotations_of_the_coordinates_only() -> None:
     f = lambda u: torch.stack([u[0], u[1] ** 2, u[0] * u[1]])  # noqa: E731
     u = torch.randn(6, 2, generator=generator(), dtype=torch.float64)
@@ -119,6 +127,9 @@ def test_singular_points_are_left_out_of_integrals_and_counted() -> None:
     totals = geometry.totals(Immersion("circle", lambda z: torch.stack([z[:, 0] ** 2, z[:, 0] ** 3], -1)), 100)
     assert totals.singular_fraction > 0
     assert torch.isfinite(totals.total_curvature)
+    # The fraction is of the template: 49 of the grid's hundred points have a sine below -0.01.
+    cut = geometry.totals(Immersion("circle", lambda z: torch.stack([z[:, 0], (z[:, 1] + 0.01).log()], -1)), 100)
+    close(cut.singular_fraction, torch.tensor(0.49, dtype=torch.float64))
 
 
 def test_gauss_bonnet_needs_a_closed_surface() -> None:

@@ -148,6 +148,7 @@ def test_modules(module: nn.Module) -> None:
 def test_functions(name: str) -> None:
     f, u = FUNCTIONS[name], 0.7 * normal(2, 6)
     jet = geometry.taylor(f, u)
+    close(jet.value, torch.stack([f(v) for v in u]))
     for v, second in zip(u, jet.second, strict=True):
         close(second, hessian_by_differences(f, v), 5e-6)
     close(geometry.taylor(_opaque(f), u).second, jet.second)
@@ -166,7 +167,21 @@ def _opaque(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return g
 
 
-@pytest.mark.parametrize("name", ["layer_norm", "instance_norm", "det", "logdet", "slogdet", "solve", "glu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "layer_norm",
+        "instance_norm",
+        "det",
+        "det of two",
+        "logdet",
+        "slogdet",
+        "solve",
+        "solve from right",
+        "glu",
+        "mish",
+    ],
+)
 def test_functions_that_torch_differentiates_wrongly(name: str) -> None:
     """Nested forward mode of torch itself is wrong for these (or missing); ours is not, with or without
     jets.
@@ -177,11 +192,17 @@ def test_functions_that_torch_differentiates_wrongly(name: str) -> None:
         "instance_norm": lambda x: functional.instance_norm(x.reshape(1, 2, 3)).flatten(),
         "det": lambda x: torch.linalg.det(_matrix(x))[None],
         "logdet": lambda x: torch.logdet(_matrix(x))[None],
-        "slogdet": lambda x: torch.linalg.slogdet(_matrix(x))[1][None],
+        # The orthogonal factor of two dimensions is a reflection.
+        "det of two": lambda x: torch.linalg.det(_matrix(x)[:2, :2] * x[5])[None],
+        "slogdet": lambda x: torch.stack(torch.linalg.slogdet(-_matrix(x))),
         "solve": lambda x: torch.linalg.solve(_matrix(x), right),
+        "solve from right": lambda x: torch.linalg.solve(_matrix(x), torch.diag(x[1:4]) + 1, left=False).flatten(),
         "glu": lambda x: functional.glu(x),
+        "mish": lambda x: functional.mish(x),
     }
     f, v = functions[name], normal(1, 6)
+    for function in (f, _opaque(f)):
+        close(geometry.taylor(function, v).value[0], f(v[0]))
     close(geometry.hessian(f, v)[0], hessian_by_differences(f, v[0]), 2e-6)
     close(geometry.hessian(_opaque(f), v)[0], hessian_by_differences(f, v[0]), 2e-6)
 

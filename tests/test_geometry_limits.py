@@ -84,6 +84,17 @@ def test_non_finite_values_are_marked() -> None:
     close(local.mean_curvature_norm[0], torch.tensor(1 / 2**1.5, dtype=torch.float64))
 
 
+def test_rank_has_the_usual_tolerance() -> None:
+    """``max(d, k)`` rounding units of the largest singular value, as in ``matrix_rank``."""
+    u = torch.ones(1, 2, dtype=torch.float64)
+    frame = torch.linalg.qr(torch.randn(500, 2, generator=generator(), dtype=torch.float64))[0]
+    for tiny in (50, 5000):
+        matrix = 3 * frame * torch.tensor([1.0, tiny * torch.finfo(torch.float64).eps], dtype=torch.float64)
+        expected = torch.linalg.matrix_rank(matrix)
+        assert geometry.rank(lambda v, m=matrix: m @ v, u) == expected == (1 if tiny == 50 else 2)
+        assert geometry.local_geometry(lambda v, m=matrix: m @ v, u).rank == expected
+
+
 def test_submersions_have_a_pseudo_volume_but_no_curvature() -> None:
     f = lambda u: torch.stack([3 * u[0], 2 * u[1]])  # noqa: E731
     u = torch.ones(2, 4, dtype=torch.float64)
