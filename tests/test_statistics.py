@@ -111,7 +111,7 @@ def test_a_round_circle_is_not_called_varying() -> None:
         p.append(found["p_value"].item())
         shift.append(found["p_shift"].item())
     assert np.sum(np.array(p) <= 0.05) <= 2  # P(3 or more of 6 at level 0.05) = 0.002
-    assert max(shift) <= 0.02
+    assert max(shift) <= 0.05
 
 
 def test_the_noise_bias_is_taken_out() -> None:
