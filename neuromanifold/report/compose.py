@@ -117,8 +117,8 @@ def _caveats(analysis: AnalysisLike, template: str) -> Iterator[str]:
     )
     if "mean_curvature_norm_lower" in profile and profile.attrs.get("gauge") != "task coordinates":
         yield (
-            "No task variable gave the coordinates. In simulations bands made so, aimed at 90 %, held about 85 % of the "
-            "profile, and the whole profile only about half of the time: take their edges as approximate."
+            "No task variable gave the coordinates. In simulations bands made so, aimed at 90 %, held about 85 % of "
+            "the profile, and the whole profile only about half of the time: take their edges as approximate."
         )
     if profile.attrs.get("gauge"):
         yield f"Angles are defined up to a reparametrisation; the one chosen here: {profile.attrs['gauge']}."
