@@ -37,6 +37,7 @@ BENCHMARKS = {
     "curvature": "error of |H| on manifolds known in closed form, beside an oracle's",
     "featuremaps": "what volumes of large networks cost, in seconds and memory, and whether they are right",
     "featuremap_theory": "the closed forms of feature maps, each against an independent route",
+    "load": "seconds and memory of the whole line for a million samples, and for 5,000 units",
     "scale": "seconds and memory of a fit by the number of samples, up to 200,000 of 300 units",
     "topology": "how often the template of a known population is named, and another instead",
     "autoencoders": "whether regularised autoencoders find the true manifold, and what their latents distort",
