@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from cases import AMBIENTS
@@ -64,12 +65,15 @@ def test_other_units_are_the_same_metric_scaled_to_the_identity_on_average(metri
     close(other((some - centre) / scale), metric.fitted(data)(some) / other.size, 1e-10)
     diagonals = other((data[:: 60 // 16] - centre) / scale).diagonal(dim1=-2, dim2=-1)
     assert float(diagonals.mean()) == pytest.approx(1, rel=1e-9)
+    if other.constant() is not None:
+        close(other(some), other.constant().expand(len(some), 4, 4))
 
 
 def divergence(metric: Ambient, x: Tensor, step: Tensor, law: object) -> None:
     """Fisher information is the curvature of the divergence: ``2 KL(p(x) || p(x + v)) -> vᵀ A v``."""
     length = metric.gram(x[None], step[None, :, None])[0, 0, 0]
-    close(2 * torch.distributions.kl_divergence(law(x), law(x + step)).sum(), length, 1e-4)
+    found = 2 * torch.distributions.kl_divergence(law(x), law(x + step)).sum()
+    close(found / step.square().sum(), length / step.square().sum(), 1e-3)
 
 
 def test_noise_metrics_are_fisher_information() -> None:
@@ -78,6 +82,9 @@ def test_noise_metrics_are_fisher_information() -> None:
     covariance = spd(3)
     law = lambda mean: torch.distributions.MultivariateNormal(mean, covariance)  # noqa: E731
     divergence(GaussianNoise(covariance.numpy()), x, step, law)
+    variances = covariance.diagonal()
+    law = lambda mean: torch.distributions.Normal(mean, variances.sqrt())  # noqa: E731
+    divergence(GaussianNoise(variances.numpy()), x, step, law)
 
 
 def test_poisson_metric_below_zero_is_positive_and_smooth() -> None:
@@ -100,6 +107,22 @@ def test_local_covariance_is_short_along_the_data() -> None:
         LocalCovariance()(x)
     with pytest.raises(NotEnoughDataError, match="n_neighbors=20"):
         LocalCovariance().fitted(data[:5])
+
+
+def test_local_covariance_in_formulas() -> None:
+    """Its docstring, sample by sample in numpy: ``(Σ_a w_a (C_a + ρ v I))⁻¹``, v the mean variance of a unit."""
+    data, x = normal(30, 2).numpy(), normal(3, 2, seed=1)
+    metric = LocalCovariance(n_neighbors=6, n_anchors=5, ridge=0.1).fitted(torch.as_tensor(data))
+    centres = data[::6]
+    squared = ((centres[:, None] - data) ** 2).sum(-1)
+    near = [data[np.argsort(row)[:6]] for row in squared]
+    local = np.stack([np.cov(rows.T, bias=True) for rows in near])
+    local = local + 0.1 * np.trace(local, axis1=1, axis2=2).mean() / 2 * np.eye(2)
+    width = squared.min(0).mean()
+    for point, found in zip(x.numpy(), metric(x), strict=True):
+        weights = np.exp(-((point - centres) ** 2).sum(-1) / (2 * width))
+        expected = np.linalg.inv(np.tensordot(weights / weights.sum(), local, 1))
+        close(found, torch.as_tensor(expected), 1e-9)
 
 
 def test_local_covariance_of_one_gaussian_is_its_inverse() -> None:

@@ -13,7 +13,7 @@ from torch.func import jacfwd, jacrev, vmap
 
 from neuromanifold import geometry
 from neuromanifold._errors import InputError, NotSmoothError
-from neuromanifold.featuremaps import Plane, estimate_log_volume, layer
+from neuromanifold.featuremaps import Plane, base, estimate_log_volume, layer
 from neuromanifold.geometry.reverse import pullback
 from neuromanifold.networks import ResNet, SmallResNet, load_small_resnet
 
@@ -82,6 +82,20 @@ def test_pullback_takes_any_number_of_covectors(n_copies: int) -> None:
     close(pull(w), torch.einsum("bnk,cbn->cbk", dense(net, x), w), 1e-12)
     _, pull = pullback(lambda u: torch.ones(len(u), 3, dtype=u.dtype), x.flatten(1), n_copies)
     assert torch.equal(pull(w), torch.zeros(5, 2, x[0].numel(), dtype=x.dtype))
+
+
+def test_few_jacobians_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    phi, sizes = layer(mlp(4, 6)), []
+    derivatives = phi.derivatives
+
+    def counted(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return derivatives(x)
+
+    monkeypatch.setattr(phi, "derivatives", counted)
+    monkeypatch.setattr(base, "_JACOBIAN_BYTES", 5 * 8 * 6 * 4)
+    phi.log_volume(normal(12, 4))
+    assert sizes == [5, 5, 2]
 
 
 def test_single_precision_is_enough_for_a_volume() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from cases import IMMERSIONS, Case
-from numeric import close, full, generator, rotation, spd
+from numeric import close, full, generator, normal, rotation, spd
 from torch import Tensor
 
 from neuromanifold import geometry
@@ -145,6 +145,18 @@ def test_hutchinson_is_unbiased(ambient: Tensor | None) -> None:
     )
     error = (draws.mean(0) - exact).abs()
     assert (error < 4 * draws.std(0) / 60**0.5 + 1e-12).all()
+
+
+def test_probes_of_the_riemann_tensor_in_a_slanted_metric() -> None:
+    weights, ambient = normal(4, 3, seed=3), torch.linalg.inv(spd(7) @ spd(7))
+    f = lambda v: torch.cat([v, torch.sin(weights @ v)])  # noqa: E731
+    u = 0.5 * normal(1, 3)
+    exact = intrinsic.riemann_norm_squared(intrinsic.pullback(f, ambient=ambient), u)
+    close(geometry.riemann_norm_squared(f, u, ambient=ambient), exact)
+    draws = geometry.riemann_norm_squared(
+        f, u.repeat(4000, 1), ambient=ambient, method="hutchinson", n_probes=1, generator=generator()
+    )
+    assert float((draws.mean() - exact).abs()) < 4 * float(draws.std()) / 4000**0.5
 
 
 @pytest.mark.parametrize("case", [c for c in IMMERSIONS if len(c.f(c.points(1)[0])) == c.k + 1], ids=lambda c: c.name)

@@ -47,6 +47,7 @@ def test_length_and_energy_of_a_helix() -> None:
 def test_length_of_a_polygon() -> None:
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [4.0, 2.0]])
     close(geometry.length(_cylinder, corners), torch.tensor(6.0, dtype=torch.float64))
+    close(geometry.length(_cylinder, corners[:2]), torch.tensor(1.0, dtype=torch.float64))
     close(geometry.energy(_cylinder, corners), torch.tensor(3.0 * (1 + 4 + 9), dtype=torch.float64))
     ambient = torch.diag(torch.tensor([1.0, 1.0, 4.0], dtype=torch.float64))
     close(geometry.length(_cylinder, corners, ambient=ambient), torch.tensor(8.0, dtype=torch.float64))

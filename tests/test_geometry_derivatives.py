@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from numeric import close, normal
+from numeric import close, generator, normal
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from neuromanifold import geometry
 from neuromanifold._errors import InputError
 from neuromanifold.geometry import Immersion
-from neuromanifold.manifolds import Torus
+from neuromanifold.manifolds import Sphere, Torus
 
 
 class Opaque(nn.Module):
@@ -251,5 +251,11 @@ def test_derivatives_along_directions() -> None:
     f, u = lambda x: (x.reshape(2, 3) @ x.reshape(3, 2)).flatten(), normal(4, 6)
     v = torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     full, along = geometry.taylor(f, u), geometry.taylor(f, u, directions=v)
+    close(along.first, full.first @ v)
+    close(along.second, torch.einsum("ndij,nia,njb->ndab", full.second, v, v))
+    # Of an immersion the directions are those of the template's chart, which bends too.
+    template = Sphere(2)
+    f, z, v = Immersion(template, lambda z: z**3), template.sample(4, generator()), normal(4, 2, 2, seed=1)
+    full, along = (geometry.taylor(f, z, frame=True, on_points=True, directions=d) for d in (None, v))
     close(along.first, full.first @ v)
     close(along.second, torch.einsum("ndij,nia,njb->ndab", full.second, v, v))

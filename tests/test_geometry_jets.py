@@ -6,14 +6,18 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from numeric import close, hessian_by_differences, hessian_by_reverse_mode, normal
+from numeric import close, generator, hessian_by_differences, hessian_by_reverse_mode, normal
 from torch import Tensor, nn
 from torch.func import jacrev, vmap
 from torch.nn import functional
 
 from neuromanifold import geometry
 from neuromanifold.geometry import propagation
+from neuromanifold.geometry.decompositions import COMPOSITES
 from neuromanifold.geometry.nested import nested_streams
+from neuromanifold.geometry.rules import LINEAR, VALUE_ONLY
+from neuromanifold.geometry.smooth import NOT_SMOOTH, SMOOTH
+from neuromanifold.manifolds import Sphere
 
 
 class Residual(nn.Module):
@@ -66,6 +70,14 @@ class Container(nn.Module):
         return self.tail(x) * gate / (2 + torch.cos(x)) - x.mean(-1, keepdim=True) * self.inner.weight.sum()
 
 
+def batch_norm() -> nn.Module:
+    """With moments of its own, as after a training."""
+    norm = nn.BatchNorm1d(6).eval()
+    norm.running_mean.copy_(torch.arange(6.0))
+    norm.running_var.copy_(torch.arange(1.0, 7.0))
+    return norm
+
+
 MODULES: tuple[nn.Module, ...] = (
     nn.Identity(),
     nn.Softplus(),
@@ -82,7 +94,7 @@ MODULES: tuple[nn.Module, ...] = (
     nn.LayerNorm(6),
     nn.GLU(),
     nn.Dropout(0.5).eval(),
-    nn.BatchNorm1d(6).eval(),
+    batch_norm(),
     nn.Linear(6, 3),
     nn.Linear(6, 6, bias=False),
     nn.Sequential(nn.Unflatten(-1, (2, 3)), nn.Conv1d(2, 4, 2), nn.Flatten()),
@@ -189,7 +201,9 @@ def test_functions_that_torch_differentiates_wrongly(name: str) -> None:
     right = torch.arange(3.0, dtype=torch.float64)
     functions: dict[str, Callable[[Tensor], Tensor]] = {
         "layer_norm": lambda x: functional.layer_norm(x, (6,), torch.arange(6.0, dtype=x.dtype)),
-        "instance_norm": lambda x: functional.instance_norm(x.reshape(1, 2, 3)).flatten(),
+        "instance_norm": lambda x: functional.instance_norm(
+            x.reshape(1, 2, 3), weight=right[1:], bias=right[:2]
+        ).flatten(),
         "det": lambda x: torch.linalg.det(_matrix(x))[None],
         "logdet": lambda x: torch.logdet(_matrix(x))[None],
         # The orthogonal factor of two dimensions is a reflection.
@@ -205,6 +219,13 @@ def test_functions_that_torch_differentiates_wrongly(name: str) -> None:
         close(geometry.taylor(function, v).value[0], f(v[0]))
     close(geometry.hessian(f, v)[0], hessian_by_differences(f, v[0]), 2e-6)
     close(geometry.hessian(_opaque(f), v)[0], hessian_by_differences(f, v[0]), 2e-6)
+
+
+def test_every_rule_is_of_a_function_that_torch_calls_so() -> None:
+    spaces = (torch, functional, torch.linalg, torch.special, Tensor, torch._C._nn)
+    known = {getattr(getattr(space, name), "__name__", "").strip("_") for space in spaces for name in dir(space)}
+    rules = {*SMOOTH, *NOT_SMOOTH, *COMPOSITES, *LINEAR, *VALUE_ONLY}
+    assert not rules - known
 
 
 class Cube(torch.autograd.Function):
@@ -247,6 +268,12 @@ def test_code_that_only_plain_autograd_can_follow(
     if plain is not None:
         close(geometry.hessian(awkward, u), geometry.hessian(plain, u))
         close(geometry.jacobian(awkward, u), geometry.jacobian(plain, u))
+
+
+def test_plain_autograd_after_something_that_bends() -> None:
+    z = Sphere(2).sample(3, generator())
+    awkward, plain = geometry.Immersion("sphere", lambda z: Cube.apply(z)), geometry.Immersion("sphere", lambda z: z**3)
+    close(geometry.mean_curvature(awkward, z, on_points=True), geometry.mean_curvature(plain, z, on_points=True))
 
 
 def _matrix(x: Tensor) -> Tensor:

@@ -238,7 +238,7 @@ LINEAR = _names(
     "squeeze unsqueeze expand expand_as contiguous clone sum mean neg negative index_select gather "
     "take_along_dim narrow select flip roll pad avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
     "adaptive_avg_pool2d adaptive_avg_pool3d chunk split tensor_split unbind cumsum diff to double float "
-    "type_as type diagonal diag_embed trace repeat tile tril triu interpolate broadcast_to pos positive t "
+    "type_as type diagonal diag_embed trace repeat tile tril triu interpolate broadcast_to positive t "
     "ravel"
 )
 

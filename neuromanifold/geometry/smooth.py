@@ -49,7 +49,7 @@ def _mish(x: Tensor, inplace: bool = False) -> Derivatives:
     return x * y, y + x * first, 2 * first + x * (y2 * slope * slope + y1 * bend)
 
 
-def _logsigmoid(x: Tensor) -> Derivatives:
+def _log_sigmoid(x: Tensor) -> Derivatives:
     slope = torch.sigmoid(-x)
     return functional.logsigmoid(x), slope, -slope * (1 - slope)
 
@@ -166,7 +166,7 @@ SMOOTH: dict[str, Callable[..., Derivatives]] = {
     "silu": _silu,
     "gelu": _gelu,
     "mish": _mish,
-    "logsigmoid": _logsigmoid,
+    "log_sigmoid": _log_sigmoid,
     "erf": _erf,
     "sin": _sin,
     "cos": _cos,
