@@ -273,8 +273,11 @@ def write_arrays(
 ) -> None:
     """Write a JSON header and named arrays as one npz file, atomically; nothing in it is pickled."""
     text = np.array(json.dumps(header, sort_keys=True, allow_nan=False))
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, __header__=text, **arrays)
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, values in {"__header__": text, **arrays}.items():
+            # By hand: np.savez of numpy before 2.1 takes allow_pickle=False for an array to be written.
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(values), allow_pickle=False)
 
 
 def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

@@ -36,6 +36,13 @@ def test_a_row_that_fails_leaves_the_others(tmp_path: Path) -> None:
     assert {"seed": 1} not in CachedRows("a", tmp_path)
 
 
+def test_two_runs_in_one_folder_keep_the_rows_of_both(tmp_path: Path) -> None:
+    one, other = CachedRows("a", tmp_path), CachedRows("a", tmp_path)
+    one.row({"seed": 0}, lambda: {"error": 1.0})
+    other.row({"seed": 1}, lambda: {"error": 2.0})
+    assert all({"seed": seed} in CachedRows("a", tmp_path) for seed in (0, 1))
+
+
 @pytest.mark.parametrize("content", ["", "[1]", json.dumps({"version": "0", "rows": {'{"seed": 0}': {"error": 1}}})])
 def test_files_of_other_versions_or_kinds_count_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)

@@ -365,17 +365,33 @@ def test_sessions_that_are_killed_go_on(tmp_path: Path) -> None:
     same_numbers(out / "study.nc", tmp_path / "whole" / "study.nc")
 
 
-@pytest.mark.slow
+ROWS = """
+import sys, time
+from pathlib import Path
+from neuromanifold.benchmarks.rows import CachedRows
+def figures(key):
+    with Path(sys.argv[1], "computed").open("a") as stream:
+        stream.write(f"{key['seed']}\\n")
+    time.sleep(0.2)
+    return {"square": key["seed"] ** 2}
+print(CachedRows("some", sys.argv[1]).rows([{"seed": n} for n in range(6)], figures, n_jobs=1))
+"""
+
+
 def test_a_benchmark_that_is_killed_goes_on(tmp_path: Path) -> None:
-    rows = tmp_path / "cut" / ".benchmarks" / "bands.json"
-    for name in ("cut", "whole"):
-        (tmp_path / name).mkdir()
-    words = ("benchmark", "bands", "--seeds", "1", "--json")
-    assert killed_when(rows.exists, *words, cwd=tmp_path / "cut")
-    done = rows.read_text()
-    cut = finished(*words, cwd=tmp_path / "cut")
-    assert len(done) < len(rows.read_text())
-    assert cut == finished(*words, cwd=tmp_path / "whole")
+    command = [sys.executable, "-c", ROWS, str(tmp_path)]
+    running = subprocess.Popen(command)
+    while not (tmp_path / "some.json").exists():
+        assert running.poll() is None
+        time.sleep(0.002)
+    running.kill()
+    running.wait()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([{"seed": n, "square": n**2} for n in range(6)])
+    computed = (tmp_path / "computed").read_text().split()
+    assert set(computed) == set("012345")
+    assert computed.count("0") == 1  # and one row at most was lost with the process
+    assert len(computed) <= 7
 
 
 @pytest.mark.slow

@@ -139,7 +139,8 @@ def test_near_duplicates_of_samples_and_of_units() -> None:
 @pytest.mark.parametrize("scale", [1e-8, 1e8])
 def test_preparation_scales(scale: float) -> None:
     recording = nm.as_recording(ring()[0], sampling_period=0.05, kind="continuous", units="F")
-    changed = recording.assign(activity=scale * recording["activity"] + scale * OFFSET)
+    activity = recording["activity"]
+    changed = recording.assign(activity=activity.copy(data=scale * activity.to_numpy() + scale * OFFSET))
     settings: dict[str, Any] = {"smoothing": 0.1, "zscore": True, "n_components": 3}
     base, found = (nm.prepare(rec, **settings)["activity"].to_numpy() for rec in (recording, changed))
     np.testing.assert_allclose(np.abs(found), np.abs(base), atol=1e-7)

@@ -37,8 +37,11 @@ def test_arrays_round_trip_without_pickle(tmp_path) -> None:
     storage.write_arrays(path, {"kind": "test", "values": [1, 2]}, arrays)
     header, read = storage.read_arrays(path)
     assert header == {"kind": "test", "values": [1, 2]}
+    assert set(read) == set(arrays)
     for name, values in arrays.items():
         np.testing.assert_array_equal(read[name], values)
+    with pytest.raises(ValueError, match="Object arrays"):
+        storage.write_arrays(path, {}, {"x": np.array([{}], dtype=object)})
 
 
 def test_groups_round_trip(tmp_path) -> None:

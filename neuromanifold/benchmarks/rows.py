@@ -36,7 +36,7 @@ class CachedRows:
         Of the benchmark.
     folder : path
     fresh : bool
-        Forget what was computed before.
+        Compute again what was computed before.
     """
 
     def __init__(self, name: str, folder: str | os.PathLike[str] = FOLDER, *, fresh: bool = False) -> None:
@@ -66,7 +66,8 @@ class CachedRows:
     def _keep(self, key: Key, figures: Key) -> None:
         # JSON has no NaN: what was not measured is null.
         self._rows[_name(key)] = {name: None if value != value else value for name, value in figures.items()}
-        write_json(self._path, {"version": __version__, "rows": self._rows})
+        # Beside those that another run in this folder has written meanwhile.
+        write_json(self._path, {"version": __version__, "rows": _stored(self._path) | self._rows})
 
     def __contains__(self, key: Key) -> bool:
         return _name(key) in self._rows

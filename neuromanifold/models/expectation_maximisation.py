@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from neuromanifold._blocks import ENOUGH, stretches
 from neuromanifold.manifolds import Grid, Harmonics, Manifold
 from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.grid_posterior import GridPosterior
@@ -44,8 +45,6 @@ __all__ = [
 LEAST_WIDTH = 0.5
 # The family and band limit of the prior are chosen again in every so-many-th step; the scale in every step.
 CHOICE_INTERVAL = 5
-# Samples whose residual is looked at for its autocorrelation, and in how many stretches of time.
-MAX_RESIDUALS, N_STRETCHES = 200_000, 20
 
 
 @dataclass(frozen=True)
@@ -91,13 +90,10 @@ class Basis:
 
         A recording of a million samples says it in a part of them, stretches spread over the whole.
         """
-        n_samples, length = len(activity), MAX_RESIDUALS // N_STRETCHES
-        if n_samples > MAX_RESIDUALS:
-            starts = torch.linspace(0, n_samples - length, N_STRETCHES).long()
-            rows = (starts[:, None] + torch.arange(length)).flatten().to(activity.device)
-            stretch = torch.arange(N_STRETCHES, device=rows.device).repeat_interleave(length)
+        if len(activity) > ENOUGH:
+            rows, stretch = (torch.as_tensor(found).to(activity.device) for found in stretches(len(activity)))
             activity, points = activity[rows], points[rows]
-            groups = torch.unique(groups[rows], return_inverse=True)[1] * N_STRETCHES + stretch
+            groups = torch.unique(groups[rows], return_inverse=True)[1] * len(rows) + stretch
         decoded = self.decoded(weight, points)
         return autocorrelation_time(torch.sub(activity, decoded, out=decoded), groups)
 
