@@ -73,6 +73,8 @@ def analyze(
 ) -> Analysis:
     """Decide the template, fit the manifold and profile its curvature.
 
+    Inside ``with neuromanifold.checkpoints(folder)`` a run that was killed goes on from what it had finished.
+
     Parameters
     ----------
     recording : Dataset

@@ -5,6 +5,7 @@ folder are told in words.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import typer
 import xarray as xr
 from joblib import delayed
 
@@ -23,6 +25,7 @@ import neuromanifold as nm
 from neuromanifold import _parallel, storage
 from neuromanifold._errors import FileFormatError, FolderInUseError, WorkerError
 from neuromanifold._lock import locked
+from neuromanifold.cli import console
 from neuromanifold.progress import Progress, checkpoints
 from neuromanifold.topology import significance
 
@@ -160,6 +163,17 @@ def _die(seed: int) -> np.ndarray:
 def test_a_worker_that_dies_is_told_with_what_to_do(work: Callable[[], Any]) -> None:
     with pytest.raises(WorkerError, match=r"worker process died.*memory.*n_jobs"):
         work()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(MemoryError("Unable to allocate 8 GiB"), "memory ran out.*--jobs 1"), (WorkerError("it died"), "error: it died")],
+)
+def test_the_program_says_what_to_do(fault: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as stopped, console.session():
+        raise fault
+    assert stopped.value.exit_code == console.FAILED
+    assert re.search(said, capsys.readouterr().err)
 
 
 @pytest.mark.slow

@@ -100,7 +100,7 @@ def session(*, as_json: bool = False, quiet: bool = False, debug: bool = False) 
     ===== =================================================================================
     code  meaning
     ===== =================================================================================
-    1     something unforeseen: a bug, a worker that died; ``debug`` adds the traceback
+    1     something unforeseen: a bug, no memory, a worker that died; ``debug`` adds the traceback
     2     wrong usage, a file that cannot be read, a folder that cannot be written, a full disk
     130   interrupted by Ctrl-C; files are whole or absent
     ===== =================================================================================
@@ -120,6 +120,9 @@ def session(*, as_json: bool = False, quiet: bool = False, debug: bool = False) 
         _stop(f"error: {error}", BAD_INPUT, debug)
     except WorkerError as error:
         _stop(f"error: {error}", FAILED, debug)
+    except MemoryError as error:
+        said = f"error: the memory ran out ({error}): try --jobs 1, fewer units, wider bins or a shorter stretch"
+        _stop(said, FAILED, debug)
     # The last line of defence: a person at a terminal is told in words, whatever happened.
     except Exception as error:
         hint = "" if debug else " (run again with --debug for the traceback)"

@@ -102,7 +102,8 @@ def analyze(
     """Analyse a recording: its template, a model of it, and its curvature.
 
     Writes report.html (open it in a browser), result.nc (all numbers), model.npz (where a template was
-    decided) and figures/*.png into the folder of --out.
+    decided) and figures/*.png into the folder of --out. Stopped or killed and run again, it goes on from
+    what was finished.
     """
     if compare_network and variable is None:
         raise typer.BadParameter("the network learns a heading: name it by --variable", param_hint="--compare-network")
