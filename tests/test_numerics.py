@@ -161,7 +161,7 @@ def test_ten_thousand_units() -> None:
     X, y = many_units(600, 10_000)
     found = nm.Topology(n_shuffles=19, n_landmarks=100, n_landmarks_2=30, random_state=0).fit(X)
     assert found.template_ == "circle"
-    model = nm.TopologicalVAE(noise="diagonal", **FAST).fit(X, y)
+    model = nm.TopologicalVAE(noise="diagonal", label_tolerance=0, **FAST).fit(X, y)
     assert np.degrees(np.median(np.abs(np.angle(np.exp(1j * (model.angles(X)[:, 0] - y)))))) < 5
     profile = nm.curvature_profile(model, X, y, n_bootstrap=5, n_points=60, random_state=0)
     assert np.isfinite(profile["mean_curvature_norm_upper"]).all()

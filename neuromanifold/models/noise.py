@@ -37,7 +37,8 @@ class Noise:
         """
         second = torch.where(second > 0, second, second.mean())
         if scatter.ndim == 1:
-            return cls.of(torch.diag_embed(scatter / n_free + FLOOR * second))
+            variance = scatter / n_free + FLOOR * second
+            return cls(torch.diag_embed(variance), torch.diag_embed(variance.rsqrt()))
         # The least noise comes before the correlations: those of rounding errors would be arbitrary.
         return cls.of(shrunk(scatter / n_free + torch.diag_embed(FLOOR * second), n_free))
 
