@@ -20,12 +20,13 @@ import pytest
 import typer
 import xarray as xr
 from joblib import delayed
+from typer.testing import CliRunner
 
 import neuromanifold as nm
 from neuromanifold import _parallel, storage
 from neuromanifold._errors import FileFormatError, FolderInUseError, WorkerError
 from neuromanifold._lock import locked
-from neuromanifold.cli import console
+from neuromanifold.cli import app, console
 from neuromanifold.progress import Progress, checkpoints
 from neuromanifold.topology import significance
 
@@ -262,6 +263,15 @@ def test_a_session_that_another_run_is_at_is_left_to_it(ring: xr.Dataset, tmp_pa
         study = nm.analyze_many([ring], names=["one"], out=tmp_path, random_state=0)
     assert "another run is writing" in study.failures["one"]
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not guarded there")
+def test_a_second_program_in_one_folder_is_refused_before_it_computes(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        refused = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
+    assert refused.exit_code == console.BAD_INPUT
+    assert "another run is writing" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_writers_of_one_file_leave_one_whole(tmp_path: Path) -> None:
