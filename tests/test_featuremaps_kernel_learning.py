@@ -180,6 +180,13 @@ def test_pairs_embed_alike() -> None:
     assert ((a - b) ** 2).sum() < 0.1 * ((a - a.mean(0)) ** 2).sum()
 
 
+def test_units_of_the_points_do_not_matter() -> None:
+    """The default kernel and the augmentation are both in units of the data."""
+    X, _ = moons(40)
+    one, other = (SelfSupervisedKernel(2, random_state=0).fit(scale * X).transform(scale * X) for scale in (1, 10))
+    np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6 * np.abs(one).max())
+
+
 def test_volume_change_of_regressors_has_no_decision() -> None:
     X, y = moons(40)
     change = volume_change(RecursiveFeatureMachine().fit(X, y), X[:3])

@@ -45,8 +45,9 @@ def test_random_mutants_change_one_place_and_compile() -> None:
 
 @pytest.mark.slow
 def test_the_tests_pass_without_an_error() -> None:
-    every = sorted({name for names in TESTS.values() for name in names})
-    assert not killer(Mutant("geometry/local.py", (0, 0, ""), "", ""), every)
+    unchanged = Mutant("geometry/local.py", (0, 0, ""), "", "")
+    for name in sorted({name for names in TESTS.values() for name in names}):
+        assert not killer(unchanged, [name])
 
 
 @pytest.mark.slow
@@ -57,4 +58,4 @@ def test_listed_mutants_are_killed(folder: str) -> None:
 
 @pytest.mark.slow
 def test_random_mutants_are_killed() -> None:
-    assert killed_share(drawn(60, seed=0)) >= 0.9
+    assert killed_share(drawn(60, seed=0)) >= 0.95
