@@ -157,10 +157,15 @@ def test_more_units_than_samples() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_units() -> None:
-    X, y = many_units(600, 10_000)
+def test_ten_thousand_units_have_a_template() -> None:
+    X, _ = many_units(600, 10_000)
     found = nm.Topology(n_shuffles=19, n_landmarks=100, n_landmarks_2=30, random_state=0).fit(X)
     assert found.template_ == "circle"
+
+
+@pytest.mark.slow
+def test_three_thousand_units_have_a_profile() -> None:
+    X, y = many_units(600, 3_000)
     model = nm.TopologicalVAE(noise="diagonal", label_tolerance=0, **FAST).fit(X, y)
     assert np.degrees(np.median(np.abs(np.angle(np.exp(1j * (model.angles(X)[:, 0] - y)))))) < 5
     profile = nm.curvature_profile(model, X, y, n_bootstrap=5, n_points=60, random_state=0)

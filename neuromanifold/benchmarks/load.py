@@ -21,7 +21,7 @@ from neuromanifold.topology import Topology
 __all__ = ["run"]
 
 # Samples and units.
-SIZES = ((1_000_000, 200), (5_000, 5_000))
+SIZES = ((1_000_000, 200), (2_000, 5_000))
 SMOOTHING = 0.15
 STEPS = ("prepare", "topology", "fit", "profile")
 N_BOOTSTRAP = 20

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.neighbors import NearestNeighbors
@@ -106,7 +107,9 @@ def _axes(standard: Iterable[FloatArray], n_components: int) -> FloatArray:
 def _axes_of_many_units(standard: Iterable[FloatArray], n_components: int) -> FloatArray:
     """The same from the products of samples, which are fewer than units."""
     samples = np.concatenate(list(standard))
-    scores = np.linalg.eigh(samples @ samples.T)[1][:, ::-1][:, :n_components]
+    n_samples = len(samples)
+    leading = (max(n_samples - n_components, 0), n_samples - 1)
+    scores = scipy.linalg.eigh(samples @ samples.T, subset_by_index=leading)[1][:, ::-1]
     return np.linalg.qr(samples.T @ scores)[0]
 
 
