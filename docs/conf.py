@@ -21,6 +21,7 @@ from sphinx.util.nodes import get_node_source
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 
+import gallery  # noqa: E402
 import reference  # noqa: E402
 
 import neuromanifold  # noqa: E402
@@ -32,6 +33,7 @@ release = version = neuromanifold.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
+html_title = "neuromanifold"
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
 html_show_sourcelink = False
@@ -56,12 +58,18 @@ napoleon_use_ivar = False
 
 
 def generate(app: Sphinx) -> None:
-    """Pages that come from elsewhere: the reference from the package, the tutorials from their folder."""
+    """What comes from elsewhere: the reference from the package, tutorials from their folder, figures of the gallery.
+
+    The figures take most of the time, so they are drawn only where there are none; ``rm -r docs/gallery`` asks for new
+    ones.
+    """
     reference.write(DOCS / "api")
     tutorials = DOCS / "tutorials"
     tutorials.mkdir(exist_ok=True)
     for path in (DOCS.parent / "tutorials").glob("*.ipynb"):
         shutil.copy(path, tutorials)
+    if not (DOCS / "gallery").exists():
+        gallery.draw(DOCS / "gallery")
 
 
 def existing(app: Sphinx, environment: BuildEnvironment, node: Element, content: Element) -> Element | None:

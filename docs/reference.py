@@ -21,8 +21,8 @@ import neuromanifold
 from neuromanifold.cli import app
 
 PACKAGE = "neuromanifold"
-# Headings of the index, in the order of the data flow, and the modules below each; a module that is named nowhere, or
-# its parent, falls under the last.
+# Headings of the index, in the order of the data flow, and the modules below each; one whose name or parent stands
+# nowhere comes under the last.
 PARTS = {
     "The public names": [PACKAGE, f"{PACKAGE}._errors"],
     "Recordings": ["data"],
@@ -134,17 +134,21 @@ def _first_sentence(value: object) -> str:
 def _index(modules: list[str]) -> str:
     lines = ["Reference", "=========", "", "Every public name, from its docstring.", ""]
     left = list(modules)
+    placed: dict[str, list[str]] = {}
     for heading, roots in PARTS.items():
+        under = [name for root in roots for name in left if _belongs(name, root)]
+        placed[heading], left = under, [name for name in left if name not in under]
+    placed[heading] += left
+    for heading, names in placed.items():
         lines += [heading, "-" * len(heading), "", ".. toctree::", "   :maxdepth: 1", ""]
-        for root in roots:
-            full = root if root.startswith(PACKAGE) else f"{PACKAGE}.{root}"
-            under = [name for name in left if name == full or (full != PACKAGE and name.startswith(f"{full}."))]
-            lines += [f"   {name}" for name in under]
-            left = [name for name in left if name not in under]
-        lines.append("")
-    if left:
-        raise ValueError(f"{', '.join(left)} has no place in the index of the reference: name it in PARTS")
+        lines += [*(f"   {name}" for name in names), ""]
     return "\n".join([*lines, "Command line", "------------", "", ".. toctree::", "", "   command_line", ""])
+
+
+def _belongs(name: str, root: str) -> bool:
+    if root.startswith(PACKAGE):
+        return name == root
+    return f"{name}.".startswith(f"{PACKAGE}.{root}.")
 
 
 def _command_line() -> str:

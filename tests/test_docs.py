@@ -65,3 +65,10 @@ def test_every_page_is_in_the_index(pages):
 def test_command_line_page_has_every_command(pages):
     for command in ("analyze", "analyze-many", "beside", "benchmark", "demo", "featuremaps", "info", "topology"):
         assert f"\n{command}\n{'-' * len(command)}\n" in pages["command_line"]
+
+
+def test_citation_and_changelog_are_of_this_version():
+    citation = (DOCS.parent / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {nm.__version__}\n" in citation
+    assert "\nlicense: BSD-3-Clause\n" in citation
+    assert f"\n## {nm.__version__} " in (DOCS.parent / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -237,6 +237,10 @@ WRONG = {
     "negative noise": (lambda: nm.synthetic.torus(noise_var=-1.0), "noise_var"),
     "one sample": (lambda: nm.synthetic.circle(n_times=1), "n_times is 1"),
     "peak below baseline": (lambda: nm.synthetic.place_cells(peak_rate=0.1), "baseline_rate"),
+    "a pull beyond the reward": (
+        lambda: nm.synthetic.place_cells(reward=100.0, reward_pull=1.5),
+        r"reward_pull \(1.5\)",
+    ),
     "zero bin": (lambda: nm.synthetic.grid_cells(bin_size=0.0), "bin_size is 0"),
     "flat tuning": (lambda: nm.synthetic.head_direction_cells(concentration=0.0), "concentration"),
 }
@@ -275,6 +279,22 @@ def test_counts_are_poisson_about_the_truth(name, variables):
     fano = ((arrays.X - expected) ** 2).sum(axis=0) / expected.sum(axis=0)
     np.testing.assert_allclose(fano, 1, atol=0.15)
     assert set(variables) <= set(task_variables(ds))
+
+
+def test_a_reward_draws_fields_to_it_and_bends_the_manifold_there():
+    settings = {"n_times": 10, "n_units": 100, "heterogeneity": 0.0, "random_state": 0}
+    plain = nm.synthetic.place_cells(**settings)
+    drawn = nm.synthetic.place_cells(**settings, reward=150.0, reward_pull=0.9, reward_width=16.0)
+    before, after = (
+        np.mod(ds["preferred"].to_numpy()[:, 0] * 200 / (2 * np.pi) + 50, 200) - 100 for ds in (plain, drawn)
+    )
+    np.testing.assert_allclose(after, before * (1 - 0.9 * np.exp(-(before**2) / (2 * 16.0**2))), atol=1e-9)
+    assert np.array_equal(np.argsort(after), np.argsort(before))
+    angles = torch.linspace(0, 2 * math.pi, 81, dtype=torch.float64)[:-1, None]
+    bent = local_geometry(nm.synthetic.immersion_of(drawn), angles).mean_curvature_norm
+    even = local_geometry(nm.synthetic.immersion_of(plain), angles).mean_curvature_norm
+    assert abs(float(angles[bent.argmax(), 0]) - 1.5 * math.pi) < 0.1
+    assert float(bent.max()) > 1.4 * float(even.max())
 
 
 def test_tuning_curves_have_their_peak_baseline_and_width():

@@ -77,24 +77,50 @@ def place_cells(
     heterogeneity: float = 0.3,
     track_length: float = 200.0,
     mean_speed: float = 20.0,
+    reward: float | None = None,
+    reward_pull: float = 0.9,
+    reward_width: float = 16.0,
     random_state: RandomState = None,
 ) -> xr.Dataset:
     """Place cells on a circular track; task variables ``position`` (circular, cm) and ``speed`` (linear,
     cm/s).
 
-    The animal runs one way at a varying speed and sometimes rests. ``track_length`` is in cm and the period
-    of the position; ``mean_speed`` in cm/s; other arguments as :func:`head_direction_cells`.
+    The animal runs one way at a varying speed and sometimes rests. A reward draws fields to it: a field's centre at a
+    distance d moves to ``d (1 - p e^{-d²/2w²})``, so that fields crowd there and are sparse on either side.
+
+    Parameters
+    ----------
+    n_times, n_units, bin_size, peak_rate, baseline_rate, concentration, heterogeneity, random_state
+        As in :func:`head_direction_cells`.
+    track_length : float
+        cm; the period of the position.
+    mean_speed : float
+        cm/s.
+    reward : float, optional
+        Where on the track it is, cm; None: there is none. Kept in the attrs.
+    reward_pull, reward_width : float
+        p, between 0 (no pull) and 1, and w, cm.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range.
     """
     _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, track_length=track_length)
     generator = numpy_generator(random_state)
     position, speed = track_running(n_times, bin_size, track_length, mean_speed, generator)
-    tuning = _tuning(_even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator)
+    centres = _even(n_units, generator)
+    if reward is not None:
+        centres = _drawn_to(2 * np.pi * np.array([reward, reward_width]) / track_length, reward_pull, centres)
+    tuning = _tuning(centres, peak_rate, baseline_rate, concentration, heterogeneity, generator)
     variables = {
         "position": (position, {"kind": "circular", "units": "cm", "period": float(track_length)}),
         "speed": (speed, {"kind": "linear", "units": "cm/s"}),
     }
     angles = 2 * np.pi * position[:, None] / track_length
-    return _spiking(angles, variables, tuning, bin_size, _about("place_cells", "circle", random_state), generator)
+    about = _about("place_cells", "circle", random_state)
+    recording = _spiking(angles, variables, tuning, bin_size, about, generator)
+    return recording if reward is None else recording.assign_attrs(reward=float(reward))
 
 
 def grid_cells(
@@ -143,6 +169,16 @@ def _tracked(path: ArrayLike) -> FloatArray:
 def _even(n_units: int, generator: np.random.Generator) -> FloatArray:
     """Preferred angles (n_units, 1): evenly spaced, each moved within its share."""
     return (2 * np.pi * (np.arange(n_units) + generator.uniform(0, 1, n_units)) / n_units)[:, None]
+
+
+def _drawn_to(reward_and_width: FloatArray, pull: float, centres: FloatArray) -> FloatArray:
+    """Angles moved towards a reward; ``d -> d (1 - p e^{-d²/2w²})`` keeps their order for p up to 1."""
+    reward, width = reward_and_width
+    _positive(reward_width=width)
+    if not 0 <= pull <= 1 or not np.isfinite(reward):
+        raise InputError(f"reward_pull ({pull}) must lie between 0 and 1, and reward be a finite position")
+    distance = np.mod(centres - reward + np.pi, 2 * np.pi) - np.pi
+    return np.mod(reward + distance * (1 - pull * np.exp(-0.5 * (distance / width) ** 2)), 2 * np.pi)
 
 
 def _even_on_torus(n_units: int, generator: np.random.Generator) -> FloatArray:
