@@ -11,6 +11,7 @@ __all__ = [
     "FolderInUseError",
     "InputError",
     "NotEnoughDataError",
+    "NotNumbersError",
     "NotSmoothError",
     "RecordingError",
     "WorkerError",
@@ -23,6 +24,10 @@ class InputError(ValueError):
 
 class RecordingError(InputError):
     """A dataset that does not keep the recording contract of :mod:`neuromanifold.data.recording`."""
+
+
+class NotNumbersError(InputError, TypeError):
+    """Values that are not real numbers: texts, objects, complex or sparse ones."""
 
 
 class NotEnoughDataError(InputError):

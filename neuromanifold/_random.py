@@ -17,10 +17,12 @@ def numpy_generator(random_state: RandomState) -> np.random.Generator:
         return random_state
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(0, 2**32, size=4, dtype=np.uint32))
-    if random_state is None or isinstance(random_state, (int, np.integer)):
+    whole = isinstance(random_state, (int, np.integer))
+    if random_state is None or (whole and int(random_state) >= 0):  # type: ignore[arg-type]
         return np.random.default_rng(random_state)
     raise InputError(
-        f"random_state must be None, an int, a numpy RandomState or Generator; got {type(random_state).__name__}"
+        "random_state must be None, a whole number from 0, a numpy RandomState or Generator; got "
+        f"{random_state if whole else type(random_state).__name__}"
     )
 
 

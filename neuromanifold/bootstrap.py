@@ -15,13 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._arrays import validated
+from neuromanifold._errors import NotEnoughDataError
 from neuromanifold._parallel import batches
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
+from neuromanifold.data.intervals import interval_numbers
 from neuromanifold.geometry import Immersion, jacobian
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
 from neuromanifold.models.base import DecoderDraws
+from neuromanifold.models.checks import check_data
 from neuromanifold.models.labels import exact_labels
 from neuromanifold.progress import progress_of
 
@@ -61,10 +64,10 @@ def bootstrap_decoders(
     verbose: bool = False,
 ) -> Draws:
     """``n_bootstrap`` draws of the decoder, in the coordinates of the fitted model; the same for any ``n_jobs``."""
-    activity = torch.as_tensor(np.asarray(X, dtype=np.float64))
-    if activity.ndim != 2 or activity.shape[1] != model.n_features_in_:
-        raise InputError(f"X must have shape (n, {model.n_features_in_}), as in the fit; got {tuple(activity.shape)}")
-    labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
+    data = validated(model, X, reset=False)
+    given = exact_labels(y, len(data), model.template_, model.label_tolerance_)
+    check_data(data, given, model.template_, groups)
+    activity, labels = torch.as_tensor(data), torch.as_tensor(given)
     units = torch.as_tensor(resampling_units(len(activity), groups, model.autocorrelation_time_))
     decoder, draws = model.generative_.draws(model.beta, activity, labels, units)
     seeds = spawn_seeds(random_state, n_bootstrap)
@@ -103,8 +106,8 @@ def resampling_units(n_samples: int, groups: ArrayLike | None, autocorrelation_t
     blocks = time_blocks(n_samples, groups, n_blocks)
     if groups is None:
         return blocks
-    names, intervals = np.unique(np.asarray(groups), return_inverse=True)
-    return intervals if len(names) >= MIN_INTERVALS else blocks
+    intervals = interval_numbers(groups, n_samples)
+    return intervals if intervals.max() + 1 >= MIN_INTERVALS else blocks
 
 
 def time_blocks(n_samples: int, groups: ArrayLike | None, n_blocks: int = N_BLOCKS) -> IntArray:
@@ -121,8 +124,6 @@ def time_blocks(n_samples: int, groups: ArrayLike | None, n_blocks: int = N_BLOC
     if n_samples < 2 * MIN_BLOCKS:
         raise NotEnoughDataError(f"{n_samples} samples are too few for a block bootstrap: at least {2 * MIN_BLOCKS}")
     rows = np.arange(n_samples) * n_blocks // n_samples
-    interval = np.zeros(n_samples, np.int64) if groups is None else np.asarray(groups)
-    if interval.shape != (n_samples,):
-        raise InputError(f"groups must have shape ({n_samples},), one per row; got {interval.shape}")
+    interval = interval_numbers(groups, n_samples)
     border = (np.diff(rows, prepend=rows[0]) != 0) | np.r_[False, interval[1:] != interval[:-1]]
     return np.cumsum(border)

@@ -16,6 +16,7 @@ import xarray as xr
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
+from neuromanifold._settings import check_jobs, check_names, check_whole
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.analysis import Analysis
 from neuromanifold.data.offsets import less_offset, without_offsets
@@ -105,7 +106,13 @@ def analyze(
     device, n_jobs, verbose, random_state
         Of the model; parallel shuffles; progress bars; seed.
     """
+    for setting, value in {"variable": variable, "condition": condition, "offsets": offsets}.items():
+        check_names(setting, value)
+    check_whole("n_bootstrap", n_bootstrap, 0)
+    check_jobs(n_jobs)
+    given = None if template is None else resolve(template)
     checked = check(recording)
+    resolved_smoothings(topology_smoothing, checked, ())
     names = [variable] if isinstance(variable, str) else list(variable or [])
     require_variables(checked, names if condition is None else [*names, condition])
     for setting, asked in {"sensitivity": sensitivity, "offsets": offsets is not None}.items():
@@ -138,7 +145,7 @@ def analyze(
     analysis = Analysis(
         checked, prepared, topology, variable=names[0] if names else None, settings=settings, statistics=xr.Dataset()
     )
-    chosen = template or (topology.template_ if topology.template_ in FITTED else None)
+    chosen = given or (topology.template_ if topology.template_ in FITTED else None)
     if chosen is not None:
         settings["template"] = resolve(chosen).name
         names = _fit(analysis, resolve(chosen), names, n_bootstrap, device, verbose, seeds[1:])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_jobs, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.bands import with_bands
 from neuromanifold.bootstrap import bootstrap_decoders
@@ -94,12 +96,14 @@ def curvature_profile(
         If a band is asked for without X, or ``level`` is out of range.
     """
     check_is_fitted(model)
-    if n_bootstrap < 0:
-        raise InputError(f"n_bootstrap must be 0 (no band) or the number of refits, got {n_bootstrap}")
+    check_whole("n_bootstrap (refits; 0 for no band)", n_bootstrap, 0)
+    if n_points is not None:
+        check_whole("n_points", n_points, 4)
+    check_jobs(n_jobs)
     if n_bootstrap and X is None:
         raise InputError("a bootstrap band refits the decoder: give X (and y, groups as in the fit)")
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, got {level}")
+    if not (isinstance(level, Real) and 0 < level < 1):
+        raise InputError(f"level must lie between 0 and 1, got {level!r}")
     profile = immersion_profile(model.immersion_, n_points)
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
     profile.attrs |= {"likelihood": model.likelihood, "activity_unit": model.generative_.activity_unit}

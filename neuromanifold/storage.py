@@ -24,6 +24,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._untrusted import npz_members, readable, refuse_outside_links
 
 __all__ = [
     "atomic_folder",
@@ -174,6 +175,7 @@ def read_netcdf(path: str | os.PathLike[str], group: str) -> xr.Dataset:
         If the file is missing, damaged or of another format, or has no such group.
     """
     target = existing_file(path, magic=HDF5_MAGIC)
+    refuse_outside_links(target)
     try:
         with xr.open_dataset(target, group=group, engine="h5netcdf") as dataset:
             return dataset.load()
@@ -250,13 +252,16 @@ def existing_file(path: str | os.PathLike[str], magic: bytes | None = None) -> P
         Naming the file and what is wrong with it.
     """
     target = Path(path)
-    if not target.exists():
-        raise FileFormatError(f"no such file: {target}")
-    if not target.is_file():
-        raise FileFormatError(f"not a file: {target}")
     try:
+        if not target.exists():
+            raise FileFormatError(f"no such file: {target}")
+        if not target.is_file():
+            what = "a folder" if target.is_dir() else "a device or a pipe"
+            raise FileFormatError(f"{target} is {what}, not a file: give the path of a file")
         with target.open("rb") as stream:
             head = stream.read(max(len(magic or b""), 1))
+    except FileFormatError:
+        raise
     except OSError as error:
         raise FileFormatError(f"cannot read {target}: {error.strerror or error}") from error
     if not head:
@@ -289,11 +294,15 @@ def read_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         If the file is missing, truncated, or not of this kind.
     """
     target = existing_file(path, magic=ZIP_MAGIC)
+    with readable(target, "npz"), zipfile.ZipFile(target) as archive:
+        npz_members(archive)
     try:
         # numpy leaves a file open that it has opened itself and cannot read.
         with target.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
         header = json.loads(str(arrays.pop("__header__")))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise FileFormatError(f"{target} is damaged or was not written by neuromanifold: {error}") from error
+    if not isinstance(header, dict):
+        raise FileFormatError(f"{target} is damaged or was not written by neuromanifold: its header is no mapping")
     return header, arrays

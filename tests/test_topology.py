@@ -882,9 +882,9 @@ def with_constant(value):
 
 
 REFUSED = {
-    "NaN": (lambda: with_value(np.nan), {}, {}, InputError, "NaN.*Leave those samples out"),
-    "infinity": (lambda: with_value(np.inf), {}, {}, InputError, "infinity.*Leave those samples out"),
-    "words": (lambda: [["a", "b"]] * 30, {}, {}, InputError, "could not convert"),
+    "NaN": (lambda: with_value(np.nan), {}, {}, InputError, "NaN.*leave out or interpolate rows"),
+    "infinity": (lambda: with_value(np.inf), {}, {}, InputError, "infinity.*leave out or interpolate rows"),
+    "words": (lambda: [["a", "b"]] * 30, {}, {}, InputError, "must be numbers"),
     "one unit": (lambda: with_value(0)[:, :1], {}, {}, NotEnoughDataError, "n_features=1.*at least 2 units"),
     "constant unit": (lambda: with_constant(0.0), {}, {}, InputError, r"units \[4\] are constant.*drop them"),
     "constant up to rounding": (lambda: with_constant(0.1), {}, {}, InputError, r"units \[4\] are constant"),

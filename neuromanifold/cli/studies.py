@@ -41,6 +41,7 @@ BENCHMARKS = {
     "scale": "seconds and memory of a fit by the number of samples, up to 200,000 of 300 units",
     "topology": "how often the template of a known population is named, and another instead",
     "autoencoders": "whether regularised autoencoders find the true manifold, and what their latents distort",
+    "robustness": "what becomes of bad arrays, files and settings at every entry point: refused, handled, failed",
     "statistics": "how often tests of curvature call what is not there, and find what is",
 }
 

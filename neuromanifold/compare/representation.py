@@ -8,8 +8,10 @@ import numpy as np
 import torch
 import xarray as xr
 
+from neuromanifold._arrays import real_numbers, scale_fault
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
+from neuromanifold.data.intervals import interval_numbers
 
 __all__ = ["Pair", "centred", "paired", "representation"]
 
@@ -44,10 +46,7 @@ def paired(A: Any, B: Any, groups: ArrayLike | None = None) -> Pair:
         raise InputError("A and B are of different times: select the times that both have (xarray.align)")
     if groups is None:
         groups = next((given["interval"].to_numpy() for given in brought if "interval" in given.coords), None)
-    intervals = np.zeros(len(X), np.int64) if groups is None else np.asarray(groups)
-    if intervals.shape != (len(X),):
-        raise InputError(f"groups must have shape ({len(X)},), the interval of each sample; got {intervals.shape}")
-    return Pair(X, Y, intervals)
+    return Pair(X, Y, interval_numbers(groups, len(X)))
 
 
 def representation(values: Any, name: str) -> FloatArray:
@@ -66,13 +65,13 @@ def representation(values: Any, name: str) -> FloatArray:
         values = values["activity"]
     if isinstance(values, xr.DataArray) and "time" in values.dims:
         values = values.transpose("time", ...)
-    array = np.asarray(values)
-    if array.ndim != 2 or array.dtype.kind not in "fiub":
+    array = real_numbers(values, name)
+    if array.ndim != 2:
         raise InputError(
-            f"{name} has shape {array.shape} and type {array.dtype}: a representation is numbers (samples, units); "
-            "a single unit is values.reshape(-1, 1)"
+            f"{name} has shape {array.shape}: a representation must be numbers (samples, units); a single unit is "
+            "values.reshape(-1, 1)"
         )
-    return _usable(array.astype(np.float64), name)
+    return _usable(array, name)
 
 
 def _usable(array: FloatArray, name: str) -> FloatArray:
@@ -88,7 +87,10 @@ def _usable(array: FloatArray, name: str) -> FloatArray:
             "leave these samples out of both representations"
         )
     if not np.ptp(array, axis=0).any():
-        raise InputError(f"{name} is constant: it is the same in all {n} samples, and represents nothing")
+        raise InputError(f"{name} is constant, the same in all {n} samples, and represents nothing: give what varies")
+    wrong = scale_fault(array)
+    if wrong is not None:
+        raise InputError(f"{name} {wrong}")
     return array
 
 

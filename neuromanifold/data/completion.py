@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,8 +47,8 @@ def complete(recording: xr.Dataset) -> Completed:
 
 def _complete_clock(recording: xr.Dataset, notes: list[str]) -> tuple[xr.Dataset, list[str]]:
     stated = recording.attrs.get("sampling_period")
-    if stated is not None and not 0 < float(stated) < np.inf:
-        return recording, [f"sampling_period is {stated}; it must be a positive number of seconds"]
+    if stated is not None and not (isinstance(stated, Real) and 0 < float(stated) < np.inf):
+        return recording, [f"sampling_period is {stated!r}; it must be a positive number of seconds"]
     labels, faults = _interval_labels(recording, notes)
     times = _times(recording, labels, stated, notes)
     faults = [*faults, *time_faults(times)]

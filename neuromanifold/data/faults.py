@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from neuromanifold._arrays import scale_fault
 from neuromanifold.data.inference import fits_one_period
 
 __all__ = ["ACTIVITY_KINDS", "VARIABLE_KINDS", "structure_faults", "time_faults", "value_faults"]
@@ -30,9 +31,16 @@ def structure_faults(recording: Any) -> list[str]:
     if activity.dtype.kind not in "iufb":
         faults.append(f"activity has dtype {activity.dtype}, not numbers: convert it with .astype(float)")
     if activity.sizes["unit"] < 1:
-        faults.append("activity has no units")
+        faults.append("activity has no units; at least 1 is needed")
     if activity.sizes["time"] < 2:
         faults.append(f"activity has {activity.sizes['time']} samples; at least 2 are needed")
+    for name, variable in recording.data_vars.items():
+        if variable.dtype.kind == "c" and name != "activity":
+            faults.append(f"{name!r} is complex: give its real part, its absolute value or its angle")
+    for name in ("time", "interval"):
+        if name in recording.variables and recording[name].dims != ("time",):
+            given = dict(zip(recording[name].dims, recording[name].shape, strict=True))
+            faults.append(f"{name!r} has shape {given}; it must have one value for each sample, along 'time'")
     return faults
 
 
@@ -69,6 +77,9 @@ def _activity_faults(activity: xr.DataArray) -> list[str]:
         faults.append(f"activity has kind {kind!r}; allowed are {', '.join(ACTIVITY_KINDS)}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         return [*faults, _not_finite(activity, values)]
+    wrong = scale_fault(values)
+    if wrong is not None:
+        faults.append(f"activity {wrong}")
     if kind == "counts":
         faults.extend(_count_faults(values))
     elif kind == "rate" and values.dtype.kind != "u" and (values < 0).any():

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from neuromanifold._errors import DownloadError, FileFormatError, InputError
+from neuromanifold._untrusted import guard_expansion, readable
 from neuromanifold.data.inference import warn
-from neuromanifold.data.readers.entries import guard_expansion, readable
 from neuromanifold.data.registry import PublicRecording
 from neuromanifold.storage import atomic_path, write_json
 

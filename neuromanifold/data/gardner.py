@@ -2,13 +2,11 @@
 
 ``spikes_mod1``, ``spikes_mod2`` ... hold a pickled dict each, cell number -> spike times (s); ``t`` the times of the
 tracking (s), ``x``, ``y`` and others of its length the position (m). Pickles can run code, so these are not loaded as
-pickles are: the unpickler here knows how to rebuild arrays of numbers, dicts and numbers, and refuses everything else
-by name before it is called ("Restricting globals", Python's documentation of pickle).
+pickles are, but read as the numbers they state (:mod:`~neuromanifold.data.number_pickles`).
 """
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from functools import partial
@@ -19,17 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, Malformed, ragged_entry, readable
+from neuromanifold._untrusted import readable
+from neuromanifold.data.number_pickles import read_numbers
+from neuromanifold.data.readers.entries import Entry, ragged_entry
 from neuromanifold.data.readers.npz import read_npz
 
 __all__ = ["read_gardner"]
 
 _METRES = ("x", "y", "z")
-_NUMBERS_ONLY = {
-    (module, name)
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray")
-    for name in ("_reconstruct", "scalar")
-} | {("numpy", "ndarray"), ("numpy", "dtype")}
 
 
 def read_gardner(path: Path) -> list[Entry]:
@@ -65,17 +60,15 @@ def _module(path: Path, name: str) -> Entry:
     if not isinstance(spikes, Mapping):
         raise FileFormatError(f"{path}: {name!r} holds a {type(spikes).__name__}, not a dict of spike times")
     cells = sorted(spikes)
-    trains = [np.asarray(spikes[cell], dtype=np.float64) for cell in cells]
+    trains = [_train(path, cell, spikes[cell]) for cell in cells]
     return ragged_entry(name, trains, {"units": [str(cell) for cell in cells]})
 
 
-class _NumbersOnly(pickle.Unpickler):
-    """An unpickler that rebuilds arrays of numbers and refuses every other global."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _NUMBERS_ONLY:
-            raise Malformed(f"it holds {module}.{name}, which is not a number: refused")
-        return super().find_class(module, name)
+def _train(path: Path, cell: Any, spikes: Any) -> npt.NDArray[np.float64]:
+    # Only arrays: lists of lists that share their parts may be small in the file and endless as an array.
+    if not isinstance(spikes, np.ndarray) or spikes.dtype.kind not in "iuf":
+        raise FileFormatError(f"{path}: spike times of cell {cell!r} must be an array, not a {type(spikes).__name__}")
+    return np.ravel(spikes).astype(np.float64)
 
 
 def _numbers(stream: IO[bytes]) -> Any:
@@ -83,5 +76,5 @@ def _numbers(stream: IO[bytes]) -> Any:
     version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     header(stream)  # type: ignore[arg-type]
-    array = _NumbersOnly(stream).load()
+    array = read_numbers(stream)
     return array.item() if isinstance(array, np.ndarray) and array.shape == () else array

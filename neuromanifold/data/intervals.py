@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from neuromanifold._arrays import unmasked
 from neuromanifold._errors import InputError
-from neuromanifold._typing import BoolArray, FloatArray, IntArray
+from neuromanifold._typing import ArrayLike, BoolArray, FloatArray, IntArray
 
 __all__ = [
     "GAP",
@@ -23,6 +25,7 @@ __all__ = [
     "complement",
     "contiguous_ids",
     "epoch_of",
+    "interval_numbers",
     "interval_slices",
     "overlaps",
     "run_starts",
@@ -48,6 +51,25 @@ def interval_slices(groups: npt.NDArray[Any]) -> list[slice]:
     starts = run_starts(groups)
     stops = np.append(starts[1:], len(groups))
     return [slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True) if b > a]
+
+
+def interval_numbers(groups: ArrayLike | None, n_samples: int) -> IntArray:
+    """The interval of each row (n,) as numbers from 0, by labels of any kind; all 0 where none are given.
+
+    Raises
+    ------
+    InputError
+        If there is not one label a row, or one is unknown.
+    """
+    if groups is None:
+        return np.zeros(n_samples, dtype=np.int64)
+    labels = np.asarray(unmasked(groups))
+    if labels.shape != (n_samples,):
+        raise InputError(f"groups must have shape ({n_samples},), the interval of each row; got {labels.shape}")
+    unknown = int(pd.isna(labels).sum())
+    if unknown:
+        raise InputError(f"groups are NaN, unknown, in {unknown} rows: give every row its interval, or leave them out")
+    return pd.factorize(labels)[0].astype(np.int64)
 
 
 def contiguous_ids(labels: npt.NDArray[Any], times: FloatArray, period: float) -> IntArray:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ import xarray as xr
 
 from neuromanifold._blocks import column_deviation
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._settings import check_choice, check_names, check_number, check_positive, check_whole
 from neuromanifold._typing import RandomState
 from neuromanifold.data.binning import rebin
 from neuromanifold.data.inference import warn
@@ -92,6 +94,7 @@ def prepare(
     NotEnoughDataError
         If fewer than two informative units or two samples remain.
     """
+    _check_settings(bin_size, smoothing, transform, n_components, min_speed, min_activity)
     prepared = check(recording)
     if bin_size is not None:
         prepared = noted(rebin(prepared, bin_size), "bin", bin_size=float(bin_size))
@@ -108,6 +111,29 @@ def prepare(
     if n_components is not None:
         prepared = _reduced(prepared, n_components, random_state)
     return check(prepared)
+
+
+def _check_settings(
+    bin_size: Any, smoothing: Any, transform: Any, n_components: Any, min_speed: Any, min_activity: Any
+) -> None:
+    if bin_size is not None:
+        check_positive("bin_size", bin_size, "number of seconds")
+    if smoothing is not None:
+        check_number("smoothing", smoothing, 0, what="a number of seconds")
+    check_choice("transform", transform, ("auto", *TRANSFORMS, None))
+    if isinstance(n_components, str):
+        check_choice("n_components", n_components, ("auto",))
+    elif n_components is not None:
+        check_whole("n_components", n_components, 1)
+    if min_activity is not None and not (isinstance(min_activity, Real) and 0 <= float(min_activity) < 1):
+        raise InputError(f"min_activity is {min_activity!r}; it must be the fraction of samples to remove, in [0, 1)")
+    if min_speed is not None:
+        if not isinstance(min_speed, tuple | list) or len(min_speed) != 2:
+            raise InputError(
+                f'min_speed must be a pair of variable(s) and speed, such as ("x", 3.0); got {min_speed!r}'
+            )
+        check_names("min_speed's variable", min_speed[0])
+        check_number("min_speed's speed", min_speed[1], 0)
 
 
 def preparation(recording: xr.Dataset) -> list[dict[str, Any]]:
@@ -164,8 +190,6 @@ def _smoothed(recording: xr.Dataset, seconds: float) -> xr.Dataset:
 
 
 def _active(recording: xr.Dataset, fraction: float) -> xr.Dataset:
-    if not 0 <= fraction < 1:
-        raise InputError(f"min_activity is {fraction}; it is the fraction of samples to remove, in [0, 1)")
     activity = population_activity(recording)
     mask = activity >= np.quantile(activity, fraction)
     kept = keep_samples(recording, mask, f"population activity above its {fraction} quantile")
@@ -178,8 +202,6 @@ def _transformed(recording: xr.Dataset, transform: str | None) -> xr.Dataset:
         transform = None if activity.attrs["kind"] == "continuous" else "sqrt"
     if transform is None:
         return recording
-    if transform not in TRANSFORMS:
-        raise InputError(f"transform is {transform!r}; allowed are 'auto', {', '.join(map(repr, TRANSFORMS))} and None")
     values = activity.to_numpy().astype(np.float64)
     if (values < 0).any():
         raise InputError(f"transform {transform!r} needs activity that is nowhere negative: use transform=None")
@@ -205,8 +227,6 @@ def _reduced(recording: xr.Dataset, n_components: int | str, random_state: Rando
     values = recording["activity"].to_numpy().astype(np.float64)
     chosen = n_components
     if isinstance(n_components, str):
-        if n_components != "auto":
-            raise InputError(f"n_components is {n_components!r}; allowed are a number, 'auto' and None")
         chosen = choose_n_components(values, recording["interval"].to_numpy(), random_state=random_state)
     found = principal_components(values, int(chosen))
     units = recording["activity"].attrs["units"]

@@ -30,6 +30,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from neuromanifold._arrays import numbers, unmasked
 from neuromanifold._errors import InputError, RecordingError
 from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.data.completion import complete
@@ -95,7 +96,7 @@ def as_recording(
         if values is not None:
             recording = recording.assign_coords({name: _along_time(name, values, n)})
     if sampling_period is not None:
-        recording.attrs["sampling_period"] = float(sampling_period)
+        recording.attrs["sampling_period"] = sampling_period
     recording["activity"].attrs.update({key: value for key, value in stated.items() if value is not None})
     return check(recording)
 
@@ -114,7 +115,7 @@ def _activity(values: Any) -> xr.DataArray:
     if isinstance(values, pd.DataFrame):
         coords = {"unit": [str(name) for name in values.columns]}
         return xr.DataArray(values.to_numpy(), dims=("time", "unit"), coords=coords)
-    array = np.asarray(values)
+    array = numbers(values, "activity")
     if array.ndim != 2:
         raise RecordingError(f"activity has shape {array.shape}; it must be (time, unit), two-dimensional")
     return xr.DataArray(array, dims=("time", "unit"))
@@ -150,7 +151,7 @@ def label_dims(values: xr.DataArray) -> xr.DataArray:
 
 def _along_time(name: str, values: Any, n: int) -> xr.DataArray:
     attrs = dict(values.attrs) if isinstance(values, xr.DataArray) else {}
-    array = np.asarray(values)
+    array = np.asarray(unmasked(values))
     if array.shape != (n,):
         raise RecordingError(
             f"{name!r} has shape {array.shape} but activity has {n} samples: give one value a sample, ({n},)"

@@ -42,7 +42,7 @@ def principal_components(X: npt.NDArray[Any], n_components: int) -> Components:
         If ``n_components`` is not between 1 and min(n, d).
     """
     if not 1 <= n_components <= min(X.shape):
-        raise InputError(f"n_components is {n_components}; {X.shape} data have 1 to {min(X.shape)} components")
+        raise InputError(f"n_components is {n_components}; of {X.shape} data it must be 1 to {min(X.shape)}")
     mean = X.mean(axis=0, dtype=np.float64)
     _, singular, loadings = np.linalg.svd(X - mean, full_matrices=False)
     power = singular**2

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -15,6 +16,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_number
 from neuromanifold._typing import FloatArray
 from neuromanifold.data.intervals import interval_slices
 
@@ -29,12 +31,23 @@ _TRUNCATE = 4.0
 def resolved_smoothings(
     smoothing: Smoothing | Sequence[float | None], recording: xr.Dataset, default: Sequence[float]
 ) -> list[float | None]:
-    """Widths in seconds: the given ones; of "auto" the default for counts and rates, none for continuous activity."""
-    if smoothing == "auto":
+    """Widths in seconds: the given ones; of "auto" the default for counts and rates, none for continuous activity.
+
+    Raises
+    ------
+    InputError
+        If a width is no number of seconds from 0.
+    """
+    if isinstance(smoothing, str) and smoothing == "auto":
         return list(default) if recording["activity"].attrs["kind"] in ("counts", "rate") else [None]
-    if smoothing is None or isinstance(smoothing, float | int):
-        return [smoothing]
-    return list(smoothing)
+    widths = [smoothing] if smoothing is None or isinstance(smoothing, Real | str) else smoothing
+    if not isinstance(widths, Iterable) or isinstance(widths, Mapping):
+        raise InputError(f'smoothing must be seconds, None, "auto" or a sequence of these; got {smoothing!r}')
+    checked: list[float | None] = list(widths)  # type: ignore[arg-type]  # checked below
+    for width in checked:
+        if width is not None:
+            check_number("smoothing", width, 0, what="a number of seconds")
+    return checked
 
 
 def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> FloatArray:

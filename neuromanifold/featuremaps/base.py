@@ -26,6 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from neuromanifold import geometry
+from neuromanifold._arrays import numbers
 from neuromanifold._errors import InputError
 from neuromanifold._linalg import singular_values
 from neuromanifold.featuremaps.planes import Plane
@@ -240,14 +241,15 @@ def as_inputs(x: Any) -> tuple[Tensor, bool]:
     InputError
         If they are integers, complex, not finite, or none at all.
     """
-    x = x if isinstance(x, Tensor) else torch.as_tensor(x)
+    x = x if isinstance(x, Tensor) else torch.tensor(numbers(x, "the array of inputs"))
     if not x.is_floating_point():
         raise InputError(
             f"inputs are points of a continuous space, and these are {x.dtype}; convert them to floating point, "
             "scaled as the network was trained: (x / 255.0 - mean) / std for images"
         )
     if x.numel() == 0 or x.ndim == 0:
-        raise InputError(f"inputs are an array (b, *shape) of one or more points; got shape {tuple(x.shape)}")
+        raise InputError(f"inputs must be an array (b, *shape) of one or more points; got shape {tuple(x.shape)}")
     if not x.is_meta and not bool(torch.isfinite(x).all()):
-        raise InputError(f"{int((~torch.isfinite(x)).sum())} of {x.numel()} numbers of the inputs are not finite")
+        bad = int((~torch.isfinite(x)).sum())
+        raise InputError(f"{bad} of {x.numel()} numbers of the inputs are not finite: leave those points out")
     return (x[None], True) if x.ndim == 1 else (x, False)

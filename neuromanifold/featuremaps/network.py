@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from neuromanifold import geometry
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_choice, check_whole
 from neuromanifold.featuremaps.base import FeatureMap, as_inputs, gauss_curvature
 from neuromanifold.featuremaps.codomain import OnSphere
 from neuromanifold.featuremaps.jacobians import Plan, full_jacobian, plan
@@ -56,9 +57,11 @@ def layer(
     InputError
         If there is no such submodule; the names that there are come with it.
     """
+    check_choice("codomain", codomain, ("flat", "sphere"))
+    check_whole("memory", memory, 1)
+    if name is not None and not isinstance(name, str):
+        raise InputError(f"name must be that of a layer, or None for the output of the module; got {name!r}")
     phi = Layer(Submodule(module, name), memory=memory, verbose=verbose)
-    if codomain not in ("flat", "sphere"):
-        raise InputError(f'codomain is "flat" or "sphere", not {codomain!r}')
     return OnSphere(phi) if codomain == "sphere" else phi
 
 

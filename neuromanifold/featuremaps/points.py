@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neuromanifold._arrays import real_numbers, scale_fault
 from neuromanifold._errors import InputError
 
 __all__ = ["as_points", "as_rows"]
@@ -21,17 +22,18 @@ def as_points(x: Any, what: str = "points") -> tuple[Tensor, bool]:
     InputError
         If they are not real, not finite, empty, or of another shape.
     """
-    # Lists go through numpy, whose numbers are float64.
-    points = x if isinstance(x, Tensor) else torch.tensor(np.asarray(x))
+    points = x if isinstance(x, Tensor) else torch.tensor(real_numbers(x, what))
     if points.is_complex():
-        raise InputError(f"{what} are real numbers; got {points.dtype}")
+        raise InputError(f"{what} must be real numbers; got {points.dtype}")
     if points.ndim not in (1, 2) or points.numel() == 0:
-        raise InputError(f"{what} are an array (n, D), or one point (D,); got shape {tuple(points.shape)}")
+        raise InputError(f"{what} must be an array (n, D), or one point (D,); got shape {tuple(points.shape)}")
     points = points.detach().to(torch.float64)
     if not bool(torch.isfinite(points).all()):
-        raise InputError(
-            f"{int((~torch.isfinite(points)).sum())} of {points.numel()} coordinates of {what} are not finite"
-        )
+        bad = int((~torch.isfinite(points)).sum())
+        raise InputError(f"{bad} of {points.numel()} coordinates of {what} are not finite: leave those out")
+    wrong = None if points.is_meta else scale_fault(np.atleast_2d(points.cpu().numpy()))
+    if wrong is not None:
+        raise InputError(f"{what}: it {wrong}")
     return (points[None], True) if points.ndim == 1 else (points, False)
 
 
@@ -40,5 +42,5 @@ def as_rows(x: Any, n_rows: int, what: str) -> Tensor:
     rows, is_column = as_points(x, what)
     rows = rows.mT if is_column else rows
     if len(rows) != n_rows:
-        raise InputError(f"{what} have a row per point: {len(rows)} rows were given for {n_rows} points")
+        raise InputError(f"{what} must be an array of a row per point, {n_rows}; {len(rows)} were given")
     return rows

@@ -63,7 +63,8 @@ class Shallow(FeatureMap):
         """``w_j·x + b_j``: ``(b, n)``, float64."""
         if x.flatten(1).shape[-1] != self.weights.shape[-1]:
             raise InputError(
-                f"this network has {self.weights.shape[-1]} inputs; got points of shape {tuple(x.shape[1:])}"
+                f"this network has {self.weights.shape[-1]} inputs, which points must have too; got points of "
+                f"shape {tuple(x.shape[1:])}"
             )
         return x.flatten(1).to(torch.float64) @ self.weights.mT + self.biases
 

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -140,13 +141,15 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
             Naming the setting or array that cannot be used.
         """
         check_autoencoder_settings(self.get_params(deep=False))
-        data = torch.as_tensor(self._validated(X, reset=True))
+        data = torch.as_tensor(validated(self, X, reset=True))
         if len(data) < 2:
             raise NotEnoughDataError(f"n_samples={len(data)}: an autoencoder needs at least 2 rows of data")
+        if self.n_components > data.shape[1]:
+            raise InputError(f"n_components={self.n_components}, but X has {data.shape[1]} units: take at most so many")
         centre = data.mean(0)
         spread = (data - centre).square().sum(1).mean().sqrt()
         if not spread > 0:
-            raise InputError("all rows of X are the same: there is no manifold to find")
+            raise InputError("all rows of X are the same: there is no manifold to find. Give activity that varies")
         seeds = spawn_seeds(self.random_state, 2)
         activity = ((data - centre) / spread).to(torch.float32)
         networks = Networks(
@@ -233,14 +236,14 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Share of the variance about the training mean that reconstruction keeps; 1 is perfect."""
-        data = self._validated(X, reset=False)
+        data = validated(self, X, reset=False)
         missed = np.square(data - self.inverse_transform(self.transform(data))).sum()
         return 1 - float(missed / np.square(data - self.centre_).sum())
 
     def _codes(self, X: ArrayLike) -> Tensor:
         check_is_fitted(self)
         with torch.no_grad():
-            return self.encoder_(torch.as_tensor(self._validated(X, reset=False)))
+            return self.encoder_(torch.as_tensor(validated(self, X, reset=False)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model as one npz file (no pickle in it); :func:`~neuromanifold.load_model` reads it back."""
@@ -252,15 +255,6 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
             torch.tensor(self.spread_, dtype=torch.float64),
         )
         write_autoencoder_state(path, state)
-
-    def _validated(self, X: ArrayLike, *, reset: bool) -> FloatArray:
-        try:
-            return np.require(validate_data(self, X, reset=reset, dtype=np.float64), requirements="W")
-        except ValueError as error:
-            raise InputError(
-                f"X cannot be used: {error}. It must be data (n samples, d features), all finite: drop or interpolate "
-                "rows that are not"
-            ) from error
 
 
 def restored_autoencoder(path: str | os.PathLike[str]) -> GeometricAutoencoder:

@@ -58,7 +58,8 @@ def read_autoencoder_state(path: str | os.PathLike[str]) -> AutoencoderState:
         settings["regularizers"] = read_regularizers(settings["regularizers"])
         tensors = {name: torch.as_tensor(values) for name, values in arrays.items()}
         return AutoencoderState(settings, _networks(settings, tensors), tensors["centre"], tensors["spread"])
-    except (KeyError, TypeError, RuntimeError) as error:
+    # Settings and arrays of a stranger meet the constructors of every part of a model here.
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         raise FileFormatError(f"{os.fspath(path)} is incomplete: {error}; save the model again") from error
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+import os
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._settings import check_choice, check_number, check_positive, check_whole, check_widths
 from neuromanifold._typing import ArrayLike, FloatArray
+from neuromanifold.data.intervals import interval_numbers
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
 from neuromanifold.models.likelihoods import LIKELIHOODS, Likelihood
@@ -25,17 +28,15 @@ LARGEST_COUNT = 100_000
 def check_settings(settings: dict[str, Any]) -> None:
     """Raise InputError where a setting of :class:`TopologicalVAE` is out of range, naming it."""
     for name in ("beta", "learning_rate", "exposure"):
-        if not (isinstance(settings[name], Real) and 0 < float(settings[name]) < np.inf):
-            raise InputError(f"{name} must be a positive number, got {settings[name]!r}")
-    if not (isinstance(settings["gamma"], Real) and 0 <= float(settings["gamma"]) < np.inf):
-        raise InputError(f"gamma must be 0 or a positive number, got {settings['gamma']!r}")
+        check_positive(name, settings[name])
+    check_number("gamma", settings["gamma"], 0)
     for name in ("n_init", "max_epochs", "batch_size", "patience"):
-        if not (isinstance(settings[name], Integral) and int(settings[name]) >= 1):
-            raise InputError(f"{name} must be a whole number of at least 1, got {settings[name]!r}")
-    if settings["likelihood"] not in LIKELIHOODS:
-        raise InputError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {settings['likelihood']!r}")
-    if settings["noise"] not in NOISES:
-        raise InputError(f"noise must be one of {', '.join(NOISES)}; got {settings['noise']!r}")
+        check_whole(name, settings[name], 1)
+    check_widths("hidden", settings["hidden"])
+    check_choice("likelihood", settings["likelihood"], tuple(LIKELIHOODS))
+    check_choice("noise", settings["noise"], NOISES)
+    if settings["checkpoint"] is not None and not isinstance(settings["checkpoint"], str | os.PathLike):
+        raise InputError(f"checkpoint must be the path of a file, or None; got {settings['checkpoint']!r}")
     if settings["noise"] != NOISES[0] and LIKELIHOODS[settings["likelihood"]].of_counts:
         raise InputError(
             f"noise={settings['noise']!r} is a covariance of Gaussian noise; the counts of "
@@ -88,13 +89,18 @@ def check_data(activity: FloatArray, labels: FloatArray, template: Manifold, gro
             f"n_samples={n} is too few to fit a manifold: at least {least} are needed ({MIN_SAMPLES} with labels, "
             f"{MIN_UNLABELLED} without)"
         )
+    if len(labels) and (labels == labels[0]).all():
+        raise InputError(
+            f"y is the same label, {labels[0].tolist()}, in all {n} rows: labels must say where on the "
+            f"{template.name} each row is; give such, or leave y out"
+        )
     constant = np.flatnonzero(np.ptp(activity, axis=0) == 0)
     if len(constant):
         raise InputError(
             f"units {constant[:10].tolist()} are constant and carry no information: drop them "
             "(neuromanifold.prepare does)"
         )
-    _check_groups(groups, n)
+    interval_numbers(groups, n)
 
 
 def check_start(start: Generative, template: Manifold, likelihood: Likelihood) -> None:
@@ -117,9 +123,4 @@ def check_further(activity: FloatArray, labels: FloatArray, gauge: str, groups: 
             f"the model's coordinates were found without labels ({gauge}), which those of y do not match: leave y out, "
             "or fit with labels from the first call on"
         )
-    _check_groups(groups, n)
-
-
-def _check_groups(groups: ArrayLike | None, n_samples: int) -> None:
-    if groups is not None and np.shape(groups) != (n_samples,):
-        raise InputError(f"groups must have shape ({n_samples},), one per row of X; got {np.shape(groups)}")
+    interval_numbers(groups, n)

@@ -67,10 +67,11 @@ def read_of_kind(
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Header and arrays of a file of one kind of model, up to a version of its format; an InputError of any other."""
     header, arrays = read_arrays(path)
-    if header.get("kind") != kind or int(header.get("schema", 0)) > schema:
+    stated = header.get("schema", 0)
+    if header.get("kind") != kind or not isinstance(stated, int) or stated > schema:
         raise InputError(
-            f"{os.fspath(path)} holds {header.get('kind')!r} schema {header.get('schema')}; this version reads "
-            f"{kind!r} up to schema {schema}"
+            f"{os.fspath(path)} holds {header.get('kind')!r} schema {stated!r}; this version reads "
+            f"{kind!r} up to schema {schema}: update neuromanifold, or save the model again"
         )
     return header, arrays
 
@@ -88,7 +89,8 @@ def read_state(path: str | os.PathLike[str]) -> ModelState:
     header, arrays = read_of_kind(path, KIND, SCHEMA)
     try:
         return _state(header, {name: torch.as_tensor(values) for name, values in arrays.items()})
-    except (KeyError, TypeError, RuntimeError) as error:
+    # Settings and arrays of a stranger meet the constructors of every part of a model here.
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         raise FileFormatError(f"{os.fspath(path)} is incomplete: {error}; save the model again") from error
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.manifolds import Manifold
@@ -47,7 +48,8 @@ def check_labels(y: ArrayLike | None, n_samples: int, template: Manifold) -> Flo
     """
     if y is None:
         return np.full((n_samples, template.dim), np.nan)
-    labels = _numbers(y)
+    labels = real_numbers(y, "y (angles in radians, NaN where unknown)")
+    labels = labels[:, None] if labels.ndim == 1 else labels
     if np.isinf(labels).any():
         raise InputError("y holds infinite values; use NaN where the coordinate is unknown")
     shapes = {(n_samples, template.dim): "angles", (n_samples, template.embedding_dim): "points in its embedding"}
@@ -63,14 +65,6 @@ def exact_labels(y: ArrayLike | None, n_samples: int, template: Manifold, tolera
     """:func:`check_labels`, without labels that a fit found to err: there the posterior given activity knows more."""
     labels = check_labels(y, n_samples, template)
     return np.full_like(labels, np.nan) if tolerance else labels
-
-
-def _numbers(y: ArrayLike) -> FloatArray:
-    try:
-        labels = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"y must hold angles in radians, NaN where unknown ({error})") from error
-    return labels[:, None] if labels.ndim == 1 else labels
 
 
 def _angles(labels: FloatArray, y: ArrayLike, template: Manifold) -> FloatArray:

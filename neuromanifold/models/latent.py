@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -83,17 +84,10 @@ class LatentMixin:
         return self.encoder_
 
     def _validated(self, X: ArrayLike, *, reset: bool) -> FloatArray:
-        try:
-            activity = validate_data(self, X, reset=reset, dtype=np.float64)
-        except ValueError as error:
-            raise InputError(
-                f"X cannot be used: {error}. It must be activity (n samples, d units), all finite: drop or "
-                "interpolate rows that are not"
-            ) from error
+        activity = validated(self, X, reset=reset)
         if LIKELIHOODS[self.likelihood].of_counts:
             check_counts(activity, self.likelihood)
-        # A tensor cannot share the memory of an array that must not be written to, such as a read-only memory map.
-        return np.require(activity, requirements="W")
+        return activity
 
     def _input(self, X: ArrayLike) -> Tensor:
         check_is_fitted(self)

@@ -32,5 +32,5 @@ def load_model(path: str | os.PathLike[str]) -> TopologicalVAE | GeometricAutoen
     """
     kind = read_arrays(path)[0].get("kind")
     if kind not in RESTORED:
-        raise InputError(f"{os.fspath(path)} holds {kind!r}; models are {', '.join(map(repr, RESTORED))}")
+        raise InputError(f"{os.fspath(path)} holds {kind!r}; it must be one of {', '.join(map(repr, RESTORED))}")
     return RESTORED[kind](path)

@@ -24,6 +24,7 @@ from torch import Tensor
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
+from neuromanifold.data.intervals import interval_numbers
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold, resolve
 from neuromanifold.models.base import FitSettings, Generative
@@ -324,8 +325,8 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         """Activity, labels and number of each row's interval, on the device."""
         x = torch.as_tensor(activity, dtype=torch.float32 if self._device.type == "mps" else torch.float64)
         x = x.to(self._device)
-        interval = np.zeros(len(x), int) if groups is None else np.unique(groups, return_inverse=True)[1]
-        return x, torch.as_tensor(labels).to(x), torch.as_tensor(interval).to(x.device)
+        intervals = torch.as_tensor(interval_numbers(groups, len(x)))
+        return x, torch.as_tensor(labels).to(x), intervals.to(x.device)
 
     def _adopt(self, generative: Generative) -> None:
         self.generative_ = generative

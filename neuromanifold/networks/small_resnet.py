@@ -7,13 +7,13 @@ Names of parts and parameters are those of the published weights of Idelbayev (2
 from __future__ import annotations
 
 import os
-import pickle
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._errors import InputError
+from neuromanifold._untrusted import readable
 from neuromanifold.networks.initial import he_normal
 from neuromanifold.networks.resnet import convolution
 from neuromanifold.storage import existing_file
@@ -62,14 +62,12 @@ def load_small_resnet(path: str | os.PathLike[str]) -> SmallResNet:
         If the file is missing, is not of weights alone, or its weights are not those of such a network.
     """
     target = existing_file(path)
-    try:
+    with readable(target, "the weights of a small CIFAR ResNet"):
         content = torch.load(target, map_location="cpu", weights_only=True)
         state = {name.removeprefix("module."): weight for name, weight in content["state_dict"].items()}
         n_blocks = len({name.split(".")[1] for name in state if name.startswith("layer1.")})
         module = SmallResNet(6 * n_blocks + 2, torch.Generator().manual_seed(0))
         module.load_state_dict(state, strict=True)
-    except (RuntimeError, KeyError, TypeError, AttributeError, IndexError, InputError, pickle.UnpicklingError) as error:
-        raise FileFormatError(f"{target} holds no weights of a small CIFAR ResNet: {error}") from error
     return module.eval()
 
 

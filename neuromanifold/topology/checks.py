@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from numbers import Integral
-from typing import Any
+from numbers import Real
 
 import numpy as np
 
 from neuromanifold._blocks import parts
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._settings import check_choice, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
+from neuromanifold.data.intervals import interval_numbers
 from neuromanifold.topology.metrics import METRICS
 from neuromanifold.topology.significance import NullKind, intervals_of
 
-__all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "is_counts", "stabilised", "validated"]
+__all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "is_counts", "stabilised"]
 
 # After the density filter; a verdict from this few is "undecided" at best.
 MIN_SAMPLES = 8
@@ -36,17 +36,18 @@ def check_settings(
     null: str,
 ) -> None:
     """Refuse settings that cannot decide anything."""
-    if not 0 < alpha < 1:
-        raise InputError(f"alpha must lie between 0 and 1, got {alpha}")
+    if not (isinstance(alpha, Real) and 0 < alpha < 1):
+        raise InputError(f"alpha must lie between 0 and 1, got {alpha!r}")
     counts = {"n_shuffles": (n_shuffles, 1), **{name: (n, MIN_LANDMARKS) for name, n in landmarks.items()}}
     for name, (number, least) in counts.items():
-        if not isinstance(number, Integral) or int(number) < least:
-            raise InputError(f"{name} must be a whole number, at least {least}; got {number!r}")
+        check_whole(name, number, least)
     if 1 / (1 + n_shuffles) > alpha:
         raise InputError(
             f"{n_shuffles} shuffles cannot reach p <= {alpha:g}: use n_shuffles >= {int(np.ceil(1 / alpha - 1))}"
         )
-    if density_quantile != "auto" and (isinstance(density_quantile, str) or not 0 < density_quantile <= 1):
+    share = density_quantile
+    automatic = isinstance(share, str) and share == "auto"
+    if not automatic and not (isinstance(share, Real) and 0 < share <= 1):
         raise InputError(f'density_quantile must lie in (0, 1], or be "auto"; got {density_quantile!r}')
     choices = {
         "metric": (metric, tuple(METRICS)),
@@ -55,19 +56,7 @@ def check_settings(
         "null": (null, NULLS),
     }
     for name, (given, allowed) in choices.items():
-        if given not in allowed:
-            raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {given!r}")
-
-
-def validated(validate: Callable[[], Any]) -> FloatArray:
-    """The result of scikit-learn's validation, its complaint an :class:`InputError` with a remedy."""
-    try:
-        return np.asarray(validate(), dtype=np.float64)
-    except ValueError as error:
-        fault = str(error).split("\n", 1)[0].rstrip(".")
-        # What follows scikit-learn's first line advises estimators that take missing values: these do not help here.
-        remedy = " Leave those samples out, or fill them." if "NaN" in fault or "infinity" in fault else ""
-        raise InputError(f"{fault}.{remedy}") from error
+        check_choice(name, given, allowed)
 
 
 def is_counts(activity: FloatArray) -> bool:
@@ -113,9 +102,7 @@ def check_units(activity: FloatArray, density_quantile: float) -> None:
 
 def check_intervals(groups: ArrayLike | None, n_samples: int, null: NullKind) -> IntArray:
     """Interval of each row (n,), long enough for the null."""
-    intervals = np.zeros(n_samples, np.int64) if groups is None else np.asarray(groups)
-    if intervals.shape != (n_samples,):
-        raise InputError(f"groups must have shape ({n_samples},), one per row; got {intervals.shape}")
+    intervals = interval_numbers(groups, n_samples)
     _, lengths = intervals_of(intervals)
     if null == "time-shift" and 2 * lengths[lengths >= MIN_INTERVAL].sum() < n_samples:
         raise InputError(

@@ -9,15 +9,17 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_jobs
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
-from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised, validated
+from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised
 from neuromanifold.topology.classify import NO_HOLES
 from neuromanifold.topology.cloud import CloudSettings
 from neuromanifold.topology.cost import check_cost
@@ -168,6 +170,7 @@ class Topology(TransformerMixin, BaseEstimator):
             root=self.root,
             null=self.null,
         )
+        check_jobs(self.n_jobs)
         for degree, (name, number) in enumerate(landmarks.items(), start=1):
             check_cost(name, number, degree)
         self.null_ = self._null(X)
@@ -190,7 +193,7 @@ class Topology(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given = to_arrays(X).X if isinstance(X, xr.Dataset) else X
-        activity = self._stabilised(validated(lambda: validate_data(self, given, reset=False, dtype=np.float64)))
+        activity = self._stabilised(validated(self, given, reset=False))
         if self._coordinates is None:
             return np.full((len(activity), 1), np.nan)
         return self._coordinates(self._reduction(activity))
@@ -207,7 +210,7 @@ class Topology(TransformerMixin, BaseEstimator):
         if isinstance(X, xr.Dataset):
             arrays = to_arrays(X)
             X, groups = arrays.X, arrays.groups if groups is None else groups
-        activity = validated(lambda: validate_data(self, X, dtype=np.float64))
+        activity = validated(self, X, reset=True)
         check_units(activity, self._density_quantile(self.amplitude == "remove"))
         self.root_ = is_counts(activity) if self.root == "auto" else bool(self.root)
         return self._stabilised(activity), check_intervals(groups, len(activity), self.null_)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Malformed, readable
+from neuromanifold._untrusted import Malformed, readable
 from neuromanifold.storage import existing_file
 
 __all__ = ["CLASSES", "is_pickled", "pickles_error", "read_cifar"]

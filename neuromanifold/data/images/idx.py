@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from neuromanifold.data.readers.entries import Malformed, guard_expansion, readable
+from neuromanifold._untrusted import Malformed, guard_expansion, readable
 from neuromanifold.storage import existing_file
 
 __all__ = ["is_idx", "read_idx"]
@@ -63,7 +63,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def _shape(stream: BinaryIO) -> tuple[int, ...]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise Malformed(f"it begins with {magic!r}, and an IDX file with two zero bytes")
+        raise Malformed(f"it begins with {magic!r}, and an IDX file with two zero bytes: damaged?")
     kind, n_dims = magic[2], magic[3]
     if kind != _BYTES or n_dims not in (1, 3):
         raise Malformed(

@@ -142,7 +142,11 @@ def _path(source: Any) -> Path:
             "or a mapping of names to such; arrays go to nm.as_recording"
         )
     path = Path(source)
-    known = not path.is_dir() or path.suffix == ".zarr" or is_zarr(path) or folder_reader(path) is not None
+    try:
+        known = not path.is_dir() or path.suffix == ".zarr" or is_zarr(path) or folder_reader(path) is not None
+    except OSError as error:
+        # Such as a name longer than any file can have.
+        raise FileFormatError(f"cannot read {path}: {error.strerror or error}; give the path of a file") from error
     inside = [] if known else recordings_in(path)
     return inside[0] if len(inside) == 1 else path
 
@@ -166,7 +170,7 @@ def _reader(path: Path) -> Callable[[Path], list[Entry]]:
         raise FileFormatError(_unknown_folder(path))
     existing_file(path)
     names = ", ".join(name for suffixes, _ in READERS for name in suffixes)
-    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in {names}")
+    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in one of {names}")
 
 
 def _unknown_folder(path: Path) -> str:

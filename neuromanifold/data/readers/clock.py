@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from neuromanifold._arrays import unmasked
 from neuromanifold._errors import InputError
 from neuromanifold._typing import FloatArray
 from neuromanifold.data.inference import warn
@@ -38,16 +39,27 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 def time_stamps(contents: Contents, choice: Choice, n: int, entry: Entry | None = None) -> FloatArray | None:
     """Times of n samples in seconds: as given, by the clock of their own entry, or by the one entry of times."""
     if choice.time is not None and not isinstance(choice.time, str):
-        return np.asarray(choice.time)
+        if len(choice.time) != n:
+            raise InputError(f"time has {len(choice.time)} values; it must have one for each of {n} samples")
+        return np.asarray(unmasked(choice.time))
     if choice.time is not None:
         chosen = [contents.named(choice.time, "time")]
     elif entry is not None and entry.clock is not None:
         return entry.clock()
     else:
-        chosen = [entry for entry in contents.of_role("time") if entry.length == n]
+        chosen = _of_length(contents.of_role("time"), n)
     if len(chosen) > 1:
         raise contents.error("there is more than one time: choose one with time=...")
     return _stamps(chosen[0], choice) if chosen else None
+
+
+def _of_length(entries: list[Entry], n: int) -> list[Entry]:
+    """Entries of one value for each of n samples; where there are others alone (n < 0: any number), that is said."""
+    found = [entry for entry in entries if entry.length == n]
+    if entries and not found and n >= 0:
+        named = ", ".join(f"{entry.name!r} {entry.shape}" for entry in entries)
+        warn(f"not used, since there is not one value for each of {n} samples: {named}")
+    return found
 
 
 def _stamps(entry: Entry, choice: Choice) -> FloatArray:
@@ -64,7 +76,7 @@ def _stamps(entry: Entry, choice: Choice) -> FloatArray:
 def sampling_period(contents: Contents, choice: Choice, entry: Entry) -> float | None:
     """Seconds between samples of an entry, where something says so: the caller, a period or a rate."""
     if choice.sampling_period is not None:
-        return float(choice.sampling_period)
+        return choice.sampling_period
     if entry.clock is not None:
         return None
     found = {e.name: _seconds(e) for e in contents.of_role("sampling period")}
@@ -95,8 +107,14 @@ def spans_of(contents: Contents, choice: Choice, n: int) -> Spans:
         given = np.ravel(values) if entry.length == n else values
     if given is not None:
         array = np.asarray(given)
-        return Spans(checked_epochs(array)) if array.ndim == 2 and array.shape[1] == 2 else Spans(label=array)
-    found = [np.ravel(entry.read()) for entry in contents.of_role("interval") if entry.length == n]
+        if array.ndim == 2 and array.shape[1] == 2:
+            return Spans(checked_epochs(array))
+        if n >= 0 and array.shape != (n,):
+            raise InputError(
+                f"interval has shape {array.shape}; it must be a label for each of {n} samples, or epochs (q, 2) in s"
+            )
+        return Spans(label=array)
+    found = [np.ravel(entry.read()) for entry in _of_length(contents.of_role("interval"), n)]
     if not found:
         return Spans()
     return Spans(

@@ -7,37 +7,23 @@ decided in :mod:`~neuromanifold.data.readers.roles`, and a recording is built in
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._arrays import unmasked
 from neuromanifold._typing import FloatArray
 
 __all__ = [
     "Entry",
-    "Malformed",
     "array_entry",
     "epochs_entry",
     "flatten",
-    "guard_expansion",
     "ragged_entry",
-    "readable",
 ]
-
-# A compressed entry may unpack to this many bytes freely, and to more only while it grows less than this many
-# times: spike counts, mostly zeros, compress by less than 100, a zip bomb by 1000.
-_FREE_BYTES = 2**28
-_MAX_EXPANSION = 200
-
-
-class Malformed(ValueError):
-    """What a reader finds wrong with a file; :func:`readable` adds which file it is."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ class Entry:
 
 def array_entry(name: str, values: Any, attrs: Mapping[str, Any] | None = None, **known: Any) -> Entry:
     """Entry of an array that is in memory already; ``known`` are further fields of it."""
-    array = np.asarray(values)
+    array = np.asarray(unmasked(values))
     return Entry(name, array.shape, array.dtype.str, lambda: array, attrs=attrs or {}, **known)
 
 
@@ -149,34 +135,3 @@ def _is_vector(value: Any) -> bool:
     array = np.asarray(value)
     # An empty cell of MATLAB is a 0 x 0 matrix: a unit without spikes.
     return array.dtype.kind in "iufb" and (array.size == 0 or array.size == max(array.shape, default=1))
-
-
-def guard_expansion(what: str, declared: int, stored: int) -> None:
-    """Refuse an entry that claims to unpack to far more than is stored: a bomb, or a header that lies.
-
-    Raises
-    ------
-    Malformed
-    """
-    if declared > _FREE_BYTES and declared > _MAX_EXPANSION * max(stored, 1):
-        raise Malformed(
-            f"{what} claims {declared / 2**30:.1f} GiB from {stored} stored bytes: refused. If you trust it, "
-            "unpack it yourself and save it uncompressed"
-        )
-
-
-@contextmanager
-def readable(path: str | os.PathLike[str], format_name: str) -> Iterator[None]:
-    """Turn whatever a parser raises on a broken file into one FileFormatError that names the file."""
-    try:
-        yield
-    except Malformed as error:
-        raise FileFormatError(f"{path}: {error}") from error
-    except (FileFormatError, InputError):
-        raise
-    # Parsers of four libraries meet arbitrary bytes here and raise a dozen types of error.
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"[:300]
-        raise FileFormatError(
-            f"cannot read {path} as {format_name}: it is truncated, damaged or of another format ({reason})"
-        ) from error

@@ -16,14 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, Malformed, flatten, guard_expansion, readable
+from neuromanifold._untrusted import is_hdf5, readable, refuse_outside_links
+from neuromanifold.data.readers.entries import Entry, flatten
 from neuromanifold.data.readers.sparse import filled
 from neuromanifold.storage import existing_file
 
-__all__ = ["hdf5_entries", "is_hdf5", "read_hdf5", "refuse_outside_links"]
-
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_USER_BLOCKS = (0, 512, 1024, 2048)
+__all__ = ["hdf5_entries", "read_hdf5"]
 
 
 def read_hdf5(path: Path) -> list[Entry]:
@@ -36,18 +34,10 @@ def read_hdf5(path: Path) -> list[Entry]:
     """
     existing_file(path)
     if not is_hdf5(path):
-        raise FileFormatError(f"{path} is not an HDF5 file: its signature is missing")
+        raise FileFormatError(
+            f"{path} is not an HDF5 file: its signature is missing, so it is damaged or of another format"
+        )
     return hdf5_entries(path)
-
-
-def is_hdf5(path: Path) -> bool:
-    """Whether the HDF5 signature is where the format puts it: at 0, or after a user block."""
-    with path.open("rb") as stream:
-        for offset in _USER_BLOCKS:
-            stream.seek(offset)
-            if stream.read(len(_SIGNATURE)) == _SIGNATURE:
-                return True
-    return False
 
 
 def hdf5_entries(path: Path) -> list[Entry]:
@@ -55,40 +45,6 @@ def hdf5_entries(path: Path) -> list[Entry]:
     refuse_outside_links(path)
     with readable(path, "HDF5"), h5py.File(path, "r") as file:
         return [entry for name, item in _own(file) for entry in _entries(path, name, item)]
-
-
-def refuse_outside_links(path: Path) -> None:
-    """Refuse a file whose links, storage or virtual datasets lead to other files, or whose sizes are not
-    credible.
-
-    Raises
-    ------
-    FileFormatError
-    """
-    with readable(path, "HDF5"), h5py.File(path, "r") as file:
-        for where, link in _links(file["/"]):
-            if isinstance(link, h5py.ExternalLink):
-                raise Malformed(f"{where!r} links to another file ({link.filename}): refused")
-            item = file[where] if isinstance(link, h5py.HardLink) else None
-            if isinstance(item, h5py.Dataset):
-                if item.external or item.is_virtual:
-                    raise Malformed(f"{where!r} keeps its values in another file: refused")
-                stored = item.id.get_storage_size()
-                guard_expansion(f"{path}: {where!r}", item.size * item.dtype.itemsize if item.size else 0, stored)
-
-
-def _links(group: h5py.Group, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
-    """Path and link of everything below a group; a group under two names would make the walk endless."""
-    seen = set() if seen is None else seen
-    address = h5py.h5o.get_info(group.id).addr
-    if address in seen:
-        raise Malformed(f"{prefix or '/'!r} is a group that has another name too: refused")
-    seen.add(address)
-    for name in group:
-        where, link = f"{prefix}/{name}", group.get(name, getlink=True)
-        yield where, link
-        if isinstance(link, h5py.HardLink) and group.get(name, getclass=True) is h5py.Group:
-            yield from _links(group[name], where, seen)
 
 
 def _own(group: h5py.Group) -> Iterator[tuple[str, Any]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, flatten, readable
-from neuromanifold.data.readers.hdf5 import hdf5_entries, is_hdf5
+from neuromanifold._untrusted import is_hdf5, readable
+from neuromanifold.data.readers.entries import Entry, flatten
+from neuromanifold.data.readers.hdf5 import hdf5_entries
 from neuromanifold.data.readers.matlab5 import BIG, LITTLE, matlab5_variables
 from neuromanifold.storage import existing_file
 

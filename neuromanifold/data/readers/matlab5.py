@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuromanifold.data.readers.entries import Malformed, guard_expansion
+from neuromanifold._untrusted import Malformed, guard_expansion
 from neuromanifold.data.readers.sparse import filled
 
 __all__ = ["BIG", "LITTLE", "matlab5_variables"]
@@ -179,5 +179,5 @@ def _sparse(elements: _Elements, shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 def _shaped(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if int(np.prod(shape, dtype=object)) != len(values):
-        raise Malformed(f"an array of shape {shape} has {len(values)} values")
+        raise Malformed(f"an array of shape {shape} has {len(values)} values: it is truncated or damaged")
     return values.reshape(shape, order="F")

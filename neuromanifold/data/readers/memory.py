@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scipy import sparse
+
 from neuromanifold._errors import InputError
 from neuromanifold.data.readers.entries import Entry, array_entry
 from neuromanifold.data.readers.neo_objects import read_neo
@@ -39,8 +41,13 @@ def _entries(name: str, value: Any) -> list[Entry]:
         return read_neo(value)
     if library == "pynapple":
         return [pynapple_entry(name, value)]
+    if sparse.issparse(value):
+        raise InputError(f"{name!r} is a sparse matrix: give a dense array, .toarray()")
     if library in ("numpy", "builtins"):
-        entry = array_entry(name, value)
+        try:
+            entry = array_entry(name, value)
+        except ValueError as error:
+            raise InputError(f"{name!r} is ragged: give an array whose rows are of one length ({error})") from error
         if entry.dtype[1] in "iufbUS":
             return [entry]
     raise InputError(f"{name!r} is a {type(value).__name__}: give arrays, or objects of pynapple or Neo")

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, readable
-from neuromanifold.data.readers.hdf5 import is_hdf5, refuse_outside_links
+from neuromanifold._untrusted import is_hdf5, readable, refuse_outside_links
+from neuromanifold.data.readers.entries import Entry
 from neuromanifold.storage import existing_file
 
 __all__ = ["dataset_entries", "open_netcdf", "read_netcdf"]
@@ -29,7 +29,9 @@ def open_netcdf(path: Path) -> xr.Dataset:
     with path.open("rb") as stream:
         classic = stream.read(3) == b"CDF"
     if not classic and not is_hdf5(path):
-        raise FileFormatError(f"{path} is not a netCDF file: its signature is missing")
+        raise FileFormatError(
+            f"{path} is not a netCDF file: its signature is missing, so it is damaged or of another format"
+        )
     if not classic:
         refuse_outside_links(path)
     with readable(path, "netCDF"):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, Malformed, readable
+from neuromanifold._untrusted import npy_header, readable
+from neuromanifold.data.readers.entries import Entry
 from neuromanifold.storage import existing_file
 
-__all__ = ["npy_entry", "npy_header", "read_npy"]
+__all__ = ["npy_entry", "read_npy"]
 
 _MAGIC = b"\x93NUMPY"
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_npy(path: Path) -> list[Entry]:
@@ -46,21 +46,6 @@ def npy_entry(path: Path, name: str, *, turned: bool = False, **known: Any) -> E
     if path.stat().st_size != expected:
         raise FileFormatError(f"{path} claims shape {shape} of {dtype}, {expected} bytes: it is truncated or damaged")
     return Entry(name, shape[::-1] if turned else shape, dtype.str, partial(_read, path, turned), **known)
-
-
-def npy_header(stream: BinaryIO | Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Shape and type that the header of an array states, and the bytes that header and values then take.
-
-    Raises
-    ------
-    Malformed
-        If the format has a version that is not known.
-    """
-    version = np.lib.format.read_magic(stream)
-    if version not in _HEADERS:
-        raise Malformed(f"{name!r} has .npy version {version}; known are 1.0 and 2.0")
-    shape, _, dtype = _HEADERS[version](stream)
-    return tuple(shape), dtype, stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
 
 
 def _read(path: Path, turned: bool) -> npt.NDArray[Any]:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, Malformed, guard_expansion, readable
-from neuromanifold.data.readers.npy import npy_header
+from neuromanifold._untrusted import Member, npz_members, readable
+from neuromanifold.data.readers.entries import Entry
 from neuromanifold.storage import existing_file
 
 __all__ = ["read_npz"]
@@ -28,19 +28,13 @@ def read_npz(path: Path) -> list[Entry]:
     """
     existing_file(path, b"PK\x03\x04")
     with readable(path, "npz"), zipfile.ZipFile(path) as archive:
-        members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-        return [_entry(path, archive, info) for info in members]
+        return [_entry(path, member) for member in npz_members(archive)]
 
 
-def _entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
-    name = info.filename.removesuffix(".npy")
-    guard_expansion(repr(name), info.file_size, info.compress_size)
-    with archive.open(info) as stream:
-        shape, dtype, expected = npy_header(stream, name)
+def _entry(path: Path, member: Member) -> Entry:
+    name, shape, dtype = member
     if dtype.hasobject:
         return Entry(name, shape, "V", partial(_refuse_objects, path, name))
-    if expected != info.file_size:
-        raise Malformed(f"{name!r} claims shape {shape} of {dtype}, {expected} bytes, but holds {info.file_size}")
     return Entry(name, shape, dtype.str, partial(_read, path, name))
 
 

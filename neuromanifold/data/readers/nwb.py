@@ -29,10 +29,10 @@ import numpy.typing as npt
 
 from neuromanifold._errors import FileFormatError
 from neuromanifold._typing import FloatArray
+from neuromanifold._untrusted import Malformed, is_hdf5, readable, refuse_outside_links
 from neuromanifold.data.inference import standard_units
 from neuromanifold.data.intervals import complement, overlaps
-from neuromanifold.data.readers.entries import Entry, Malformed, array_entry, epochs_entry, readable
-from neuromanifold.data.readers.hdf5 import is_hdf5, refuse_outside_links
+from neuromanifold.data.readers.entries import Entry, array_entry, epochs_entry
 from neuromanifold.data.readers.nwb_tables import (
     TAG_SEPARATOR,
     column_of,
@@ -71,7 +71,9 @@ def read_nwb(path: Path) -> list[Entry]:
     """
     existing_file(path)
     if not is_hdf5(path):
-        raise FileFormatError(f"{path} is not a NWB file: the signature of HDF5 is missing")
+        raise FileFormatError(
+            f"{path} is not a NWB file: the signature of HDF5 is missing, so it is damaged or of another format"
+        )
     refuse_outside_links(path)
     with readable(path, "NWB"), h5py.File(path, "r") as file:
         version = texts(file.attrs.get("nwb_version", ""))

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold._untrusted import Malformed
 from neuromanifold.data.inference import warn
 from neuromanifold.data.intervals import checked_epochs, overlaps
-from neuromanifold.data.readers.entries import Malformed
 
 __all__ = ["TAG_SEPARATOR", "column_of", "columns_of", "common_support", "ragged_starts", "texts"]
 

@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._untrusted import readable
 from neuromanifold.data.inference import warn
-from neuromanifold.data.readers.entries import Entry, readable
+from neuromanifold.data.readers.entries import Entry
 from neuromanifold.data.readers.npy import npy_entry
 from neuromanifold.data.readers.roles import split_by_unit
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from neuromanifold.data.readers.entries import Malformed, guard_expansion
+from neuromanifold._untrusted import Malformed, guard_expansion
 
 __all__ = ["filled"]
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from neuromanifold._errors import FileFormatError
-from neuromanifold.data.readers.entries import Entry, array_entry, readable
+from neuromanifold._untrusted import readable
+from neuromanifold.data.readers.entries import Entry, array_entry
 from neuromanifold.storage import existing_file
 
 __all__ = ["read_table"]
@@ -34,7 +35,7 @@ def read_table(path: Path) -> list[Entry]:
     with readable(path, "a table"):
         table = pd.read_csv(path, sep=separator, header=header, encoding="utf-8")
     if table.empty:
-        raise FileFormatError(f"{path} has column names but no rows")
+        raise FileFormatError(f"{path} has column names but no rows: give a row for each sample")
     if table.shape[1] == 1 and ";" in first:
         raise FileFormatError(f"{path} is separated by semicolons; save it with commas or tabs")
     return _grouped({str(name): _values(column) for name, column in table.items()})

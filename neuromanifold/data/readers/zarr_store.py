@@ -7,14 +7,16 @@ read as JSON first: arrays of objects, the pickle codec, and links that lead out
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
-from neuromanifold.data.readers.entries import Malformed, readable
+from neuromanifold._untrusted import Malformed, guard_expansion, readable
 
 __all__ = ["is_zarr", "open_zarr"]
 
@@ -42,7 +44,9 @@ def open_zarr(folder: Path) -> xr.Dataset:
     with readable(folder, "zarr"):
         _refuse_outside_links(folder)
         for path in _metadata(folder):
-            _refuse_objects(path, json.loads(path.read_text(encoding="utf-8")))
+            content = json.loads(path.read_text(encoding="utf-8"))
+            _refuse_objects(path, content)
+            _refuse_claims(path.parent, content)
         try:
             import zarr  # noqa: F401
         except ImportError as error:
@@ -60,6 +64,25 @@ def _refuse_outside_links(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
             raise Malformed(f"{path.relative_to(folder)} is a link that leads out of the store: refused")
+
+
+def _refuse_claims(folder: Path, content: Any) -> None:
+    """Refuse an array that claims far more than its chunks hold; one that is missing would be filled."""
+    if not isinstance(content, dict) or "shape" not in content:
+        return
+    grid = content.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape", ())
+    sizes = (content["shape"], content.get("chunks", grid))
+    declared = max(math.prod(int(n) for n in shape) for shape in sizes) * _item_bytes(content)
+    stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    guard_expansion(repr(folder.name), declared, stored)
+
+
+def _item_bytes(content: Any) -> int:
+    """Bytes of a value, 8 of a type that numpy does not know."""
+    try:
+        return np.dtype(content.get("dtype", content.get("data_type"))).itemsize or 8
+    except TypeError:
+        return 8
 
 
 def _refuse_objects(path: Path, content: Any) -> None:

@@ -1,0 +1,102 @@
+"""What comes in as an array: the one place where a stranger's values become real numbers, checked.
+
+A masked value is an unknown one, NaN. Numbers whose squares overflow or underflow are refused: every later step squares
+them, and would give zero or infinity in silence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from neuromanifold._errors import InputError, NotNumbersError
+from neuromanifold._typing import ArrayLike, FloatArray
+
+__all__ = ["numbers", "real_numbers", "scale_fault", "unmasked", "validated"]
+
+LARGEST, SMALLEST = 1e100, 1e-100
+
+
+def unmasked(values: Any) -> Any:
+    """The values, those that are masked replaced by NaN; anything but a masked array as it is."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    return np.ma.filled(values.astype(np.float64), np.nan) if values.dtype.kind in "iufb" else np.ma.filled(values)
+
+
+def numbers(values: Any, what: str) -> npt.NDArray[Any]:
+    """An array of any shape, of booleans, whole or real numbers, in its own type; objects become float64.
+
+    Raises
+    ------
+    NotNumbersError
+        If they are not numbers, complex, ragged or sparse; ``what`` is their name in the message.
+    """
+    if sparse.issparse(values):
+        raise NotNumbersError(f"{what} is a sparse matrix; give a dense array, its .toarray()")
+    try:
+        array = np.asarray(unmasked(values))
+        array = array.astype(np.float64) if array.dtype.kind == "O" else array
+    # Whatever an object of a stranger's raises when it is asked for its numbers.
+    except Exception as error:
+        raise NotNumbersError(
+            f"{what} must be an array of numbers, all rows of one length; a {type(values).__name__} was given ({error})"
+        ) from error
+    if array.dtype.kind == "c":
+        raise NotNumbersError(f"{what} is complex. Complex data not supported: give real numbers")
+    if array.dtype.kind not in "iufb":
+        raise NotNumbersError(f"{what} has dtype {array.dtype}; it must be numbers: convert it with .astype(float)")
+    return array
+
+
+def real_numbers(values: Any, what: str) -> FloatArray:
+    """:func:`numbers` as float64; NaN is allowed."""
+    return numbers(values, what).astype(np.float64, copy=False)
+
+
+def scale_fault(values: npt.NDArray[Any]) -> str | None:
+    """What is wrong with the size of finite numbers (n, ...), None if nothing is."""
+    if not values.size:
+        return None
+    largest = max(float(values.max()), -float(values.min()))
+    if largest > LARGEST:
+        return f"reaches {largest:.3g}, too large: squares of it overflow. Scale it to below {LARGEST:.0e}"
+    spread = float((values.max(axis=0).astype(np.float64) - values.min(axis=0)).max())
+    if 0 < spread < SMALLEST:
+        return f"varies by {spread:.3g} at most, too small: squares of it underflow. Scale it to above {SMALLEST:.0e}"
+    return None
+
+
+def validated(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> FloatArray:
+    """X (n, d) as float64, checked as scikit-learn does, ``reset`` where the estimator is fitted to it.
+
+    Raises
+    ------
+    InputError
+        If it is not a matrix of real, finite numbers, or not of as many units as in the fit.
+    """
+    numbers(X, "X cannot be used: it")
+    try:
+        data = validate_data(estimator, unmasked(X), reset=reset, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"X cannot be used: {_fault(error)}. It must be activity (n samples, d units), all finite: leave "
+            "out or interpolate rows that are not"
+        ) from error
+    wrong = scale_fault(data)
+    if wrong is not None:
+        raise InputError(f"X {wrong}")
+    # A tensor cannot share the memory of an array that must not be written to, such as a read-only memory map.
+    return np.require(data, requirements="W")
+
+
+def _fault(error: Exception) -> str:
+    """scikit-learn's complaint, without its advice to take estimators that can do with missing values."""
+    said = str(error)
+    said = said.split("\n", 1)[0] if "NaN" in said or "infinity" in said else " ".join(said.split())
+    return said.rstrip(".")

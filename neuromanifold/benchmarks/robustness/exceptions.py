@@ -1,0 +1,90 @@
+"""Exceptions: which bad inputs are taken all the same, where, and how that is documented; all others are refused."""
+
+from __future__ import annotations
+
+__all__ = ["handling"]
+
+AS_NUMBERS = "booleans and whole numbers are used as float64; beyond 2**53 they are rounded"
+CHECKED_LATER = "a recording may hold it; prepare drops such units with a warning, and fits refuse them"
+DROPPED = "dropped with a warning that names them"
+NEW_SAMPLES = "new samples are looked at one by one"
+LABELS = "labels of any kind name intervals; each contiguous run of one label is an interval"
+INFERRED = "what a variable is follows from its name and values, said by a warning"
+UNKNOWN = "NaN and masked values are unknown labels; without any the coordinates are found from the activity"
+POINTS = "any points of the inputs' space, one by one; the rank says how many directions are left"
+THAT_FITS = "of several arrays those are taken that fit the activity in length"
+ALONG_OTHERS = "variables along other dimensions are carried along untouched"
+ONLY_NAMES = "names are only names, shown escaped"
+
+LISTED = "what is in a file is listed by name, shape and type; nothing is run"
+RECORDINGS = ("as_recording", "load(Dataset)", "load(mapping)")
+FITS = ("Topology", "TopologicalVAE", "TopologicalVAE, no labels", "TopologicalVAE, counts", "curvature_profile")
+ESTIMATORS = (*FITS, "GeometricAutoencoder", "TopologicalVAE.partial_fit")
+TRANSFORMS = ("Topology.transform", "TopologicalVAE.transform")
+MAPS = ("featuremaps.layer", "featuremaps.shallow", "featuremaps.kernels.metric")
+LABELLED = ("TopologicalVAE", "TopologicalVAE, counts", "TopologicalVAE.partial_fit", "curvature_profile")
+
+LISTINGS = ("inspect", "neuromanifold info")
+
+SILENT = ("a constant unit", "a silent unit")
+WHOLE = ("booleans", "small whole numbers", "unsigned 64-bit limits", "int64 limits")
+
+# Entry points, faults, and the handling.
+ROWS = (
+    ((*RECORDINGS, "prepare", *ESTIMATORS, *TRANSFORMS, "featuremaps.shallow", "compare.cka"), WHOLE, AS_NUMBERS),
+    (("featuremaps.kernels.metric",), WHOLE[:2], AS_NUMBERS),
+    (RECORDINGS, ("two samples", "constant", "all zero", *SILENT), CHECKED_LATER),
+    (("as_recording", "load(Dataset)"), ("one unit",), CHECKED_LATER),
+    (RECORDINGS, ("duplicate units", "fewer samples than units"), CHECKED_LATER),
+    (("prepare",), (*SILENT, "duplicate units", "fewer samples than units"), DROPPED),
+    (ESTIMATORS, ("duplicate units",), "noise of units that share everything is regularised"),
+    ((*FITS, "GeometricAutoencoder"), ("fewer samples than units",), "the noise is regularised by its diagonal"),
+    (
+        ("GeometricAutoencoder",),
+        ("two samples", "one unit"),
+        "it needs 2 rows, and as many units as latents",
+    ),
+    (("GeometricAutoencoder", "compare.cka", "TopologicalVAE.partial_fit"), SILENT, "such a unit adds nothing"),
+    (("TopologicalVAE.partial_fit",), ("constant", "all zero", "labels: one place"), "a session may stay in one place"),
+    (TRANSFORMS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), NEW_SAMPLES),
+    (MAPS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), POINTS),
+    (("featuremaps.layer",), ("three dimensions", "underflow"), POINTS),
+    (("featuremaps.layer",), ("overflow",), "NaN with rank -1 where the Jacobian is not finite"),
+    (("featuremaps.kernels.metric",), ("one unit", "one dimension", "fewer samples than units"), POINTS),
+    (("compare.cka",), ("one unit", "duplicate units"), "representations may have any number of units"),
+    ((*RECORDINGS, "prepare"), ("labels: texts", "labels: objects", "labels: degrees as radians"), INFERRED),
+    ((*RECORDINGS, "prepare", *LABELLED), ("labels: masked values", "labels: unknown everywhere"), UNKNOWN),
+    ((*RECORDINGS, "prepare", *LABELLED), ("labels: two known",), UNKNOWN),
+    ((*RECORDINGS, "prepare"), ("labels: one place",), CHECKED_LATER),
+    ((*RECORDINGS, "prepare", *LABELLED, "Topology"), ("groups: texts",), LABELS),
+    ((*RECORDINGS, *LABELLED), ("groups: objects", "groups: an interval each", "groups: in turn"), LABELS),
+    ((*RECORDINGS, "prepare"), ("time: a gap",), "a gap in time starts a new interval"),
+    (("load(Dataset)",), ("labels: other length", "labels: none at all", "labels: three columns"), ALONG_OTHERS),
+    (("load(mapping)",), ("labels: other length", "labels: none at all", "labels: three columns"), THAT_FITS),
+    (("load(mapping)",), ("groups: other length", "groups: none at all", "groups: two columns"), THAT_FITS),
+    (("load(mapping)",), ("time: other length", "time: two columns", "time: texts"), THAT_FITS),
+    ((*RECORDINGS, "prepare"), ("names: hostile",), ONLY_NAMES),
+    (LISTINGS, ("x.npz: code", "x.csv: a pickle of code", "x.npz: code as torch saves it"), LISTED),
+    (LISTINGS, ("x.csv: an open quote", "x.csv: formulas"), LISTED),
+    (LISTINGS, ("hostile names of file and arrays",), ONLY_NAMES),
+    (LISTINGS, ("x.npz: absolute paths in the archive", "x.npz: paths upwards in the archive"), ONLY_NAMES),
+)
+# Entry points that refuse what their kind takes.
+REFUSING = {
+    ("TopologicalVAE, counts", "unsigned 64-bit limits"),
+    ("TopologicalVAE, counts", "int64 limits"),
+    ("TopologicalVAE, no labels", "fewer samples than units"),
+    ("curvature_profile", "fewer samples than units"),
+    ("featuremaps.shallow", "one sample"),
+    ("featuremaps.shallow", "two samples"),
+    ("load(mapping)", "groups: objects"),
+    ("load(mapping)", "labels: objects"),
+}
+
+
+def handling(entry: str, fault: str) -> str | None:
+    """How an entry point takes a fault, None if it must refuse it."""
+    if (entry, fault) in REFUSING:
+        return None
+    found = [how for entries, faults, how in ROWS if entry in entries and fault in faults]
+    return found[0] if found else None

@@ -1,0 +1,134 @@
+"""Bad settings: every parameter of an entry point given what it cannot be, and combinations that decide nothing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import neuromanifold as nm
+from neuromanifold.benchmarks.robustness.given import Fault, Given
+
+__all__ = ["SETTINGS"]
+
+# What no parameter of a number, a name or a list can be. None and booleans stand for themselves in some.
+WRONG: dict[str, Any] = {
+    "a word": "nonsense",
+    "NaN": np.nan,
+    "minus one": -1,
+    "infinity": np.inf,
+    "an object": object(),
+    "a list of words": ["a", "b"],
+    "a complex number": 1j,
+    "a dict": {"a": 1},
+}
+# Parameters of no wrong value: anything is true or false.
+TRUTH = {"verbose", "zscore", "warm_start", "variational", "sweep", "sensitivity", "template_vote"}
+# Wrong values that are right for a parameter.
+RIGHT = {("n_jobs", "minus one"), ("checkpoint", "a word")}
+# What else a message may call a parameter.
+CALLED = {
+    "variable": "task variable",
+    "variables": "task variable",
+    "condition": "task variable|condition",
+    "name": "layer",
+    "topology_smoothing": "smoothing",
+    "min_speed": "speed",
+}
+ENTRIES: dict[str, Callable[..., Any]] = {
+    "Topology": nm.Topology,
+    "TopologicalVAE": nm.TopologicalVAE,
+    "GeometricAutoencoder": nm.GeometricAutoencoder,
+    "prepare": nm.prepare,
+    "curvature_profile": nm.curvature_profile,
+    "featuremaps.layer": nm.featuremaps.layer,
+    "analyze": nm.analyze,
+    "load": nm.load,
+}
+GIVEN_ELSEWHERE = {"X", "y", "groups", "recording", "model", "module", "source"}
+
+
+def _fault(entry: str, name: str, settings: dict[str, Any], says: str) -> Fault:
+    def spoil(given: Given) -> Given:
+        return replace(given, settings=settings)
+
+    return Fault(f"{entry}: {name}", "settings", spoil, says, frozenset({entry}))
+
+
+def _of_parameters() -> Iterator[Fault]:
+    for entry, function in ENTRIES.items():
+        for parameter in inspect.signature(function).parameters:
+            if parameter not in TRUTH | GIVEN_ELSEWHERE:
+                for what, value in WRONG.items():
+                    if (parameter, what) not in RIGHT:
+                        says = f"{parameter}|{CALLED.get(parameter, parameter)}"
+                        yield _fault(entry, f"{parameter} is {what}", {parameter: value}, says)
+
+
+COMBINED = (
+    _fault("Topology", "shuffles that cannot decide", {"n_shuffles": 5, "alpha": 0.01}, "n_shuffles"),
+    _fault("Topology", "more landmarks than memory", {"n_landmarks": 10**7}, "n_landmarks"),
+    _fault("Topology", "alpha is 1", {"alpha": 1.0}, "alpha"),
+    _fault("TopologicalVAE", "an unknown template", {"template": "sphere of seven"}, "circle"),
+    _fault("TopologicalVAE", "a plane, which no activity fills", {"template": "torus of nine"}, "circle"),
+    _fault("TopologicalVAE", "an activation is no likelihood", {"likelihood": "tanh"}, "likelihood"),
+    _fault("TopologicalVAE", "a checkpoint without a seed", {"checkpoint": "x", "random_state": None}, "random_state"),
+    _fault("TopologicalVAE", "a width of zero", {"hidden": (0,)}, "hidden"),
+    _fault("GeometricAutoencoder", "more latents than units", {"n_components": 50}, "n_components"),
+    _fault("GeometricAutoencoder", "ReLU", {"activation": "relu"}, "curvature"),
+    _fault("GeometricAutoencoder", "a width of zero", {"hidden": (0,)}, "hidden"),
+    _fault("prepare", "negative smoothing", {"smoothing": -1.0}, "smoothing"),
+    _fault("prepare", "a bin shorter than a sample", {"bin_size": 1e-9}, "bin_size"),
+    _fault("prepare", "a bin longer than all", {"bin_size": 1e6}, "bin"),
+    _fault("prepare", "more components than units", {"n_components": 50}, "n_components"),
+    _fault("prepare", "a speed of what is not there", {"min_speed": ("nothing", 1.0)}, "nothing"),
+    _fault("prepare", "faster than any", {"min_speed": ("angle_rad", 1e9)}, "speed"),
+    _fault("analyze", "an unknown variable", {"variable": "speed"}, "speed"),
+    _fault("analyze", "an unknown template", {"template": "sphere of seven"}, "circle"),
+    _fault("featuremaps.layer", "an unknown layer", {"name": "layer9"}, "layer9"),
+)
+
+
+def _words(entry: str, option: str, value: str, says: str) -> Fault:
+    return _fault(f"neuromanifold {entry}", f"{option} {value}", {"words": (option, value)}, says)
+
+
+COMMON = (
+    ("--activity", "nothing", "nothing"),
+    ("--activity", "../../x\x1b[2J", "no activity"),
+    ("--bin-size", "wide", "bin-size"),
+    ("--bin-size", "-1", "bin_size"),
+    ("--bin-size", "nan", "bin_size"),
+    ("--bin-size", "0.07", "multiple"),
+    ("--interval", "lap", "lap"),
+    ("--units", "location", "LABEL=VALUE"),
+    ("--units", "location=adn", "location"),
+    ("--sampling-period", "0", "sampling_period"),
+    ("--time-scale", "-3", "time_scale"),
+    ("--smoothing", "wide", "wide"),
+    ("--smoothing", "-1", "-1"),
+    ("--smoothing", "nan", "nan"),
+    ("--shuffles", "0", "shuffles"),
+    ("--shuffles", "many", "shuffles"),
+    ("--seed", "-1", "seed"),
+    ("--jobs", "0", "workers"),
+    ("--jobs", "two", "jobs"),
+    ("--nonsense", "1", "No such option"),
+)
+COMMANDS = (
+    *(_words(entry, *words) for entry in ("topology", "analyze") for words in COMMON),
+    _words("topology", "--alpha", "2", "alpha"),
+    _words("topology", "--shuffles", "5", "n_shuffles"),
+    _words("topology", "--out", "/proc/nowhere", "cannot write"),
+    _words("analyze", "--template", "sphere of seven", "circle"),
+    _words("analyze", "--variable", "speed", "speed"),
+    _words("analyze", "--condition", "speed", "speed"),
+    _words("analyze", "--device", "abacus", "abacus"),
+    _words("analyze", "--out", "/proc/nowhere", "cannot write"),
+    _words("analyze", "--topology-smoothing", "inf", "inf"),
+)
+
+SETTINGS = (*_of_parameters(), *COMBINED, *COMMANDS)
