@@ -56,11 +56,8 @@ class _Dtype:
         return np.dtype(self.text).newbyteorder(self.order)  # type: ignore[arg-type]  # one of numpy's signs
 
 
-@dataclass
 class _Array:
-    """An array that is being built; ``values`` once its state has been stated."""
-
-    values: npt.NDArray[Any] | None = None
+    """An array that has been begun, and whose state is still to be stated."""
 
 
 _MARK = object()
@@ -77,24 +74,7 @@ def read_numbers(stream: IO[bytes]) -> Any:
     machine = _Machine()
     for opcode, argument, _ in pickletools.genops(stream):
         machine.step(opcode.name, argument)
-    return _plain(machine.pop())
-
-
-def _plain(value: Any) -> Any:
-    """Arrays in place of those being built, in the outermost container alone: no walk that sharing makes endless."""
-    if isinstance(value, dict):
-        return {key: _leaf(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_leaf(inner) for inner in value]
-    return _leaf(value)
-
-
-def _leaf(value: Any) -> Any:
-    if isinstance(value, _Array):
-        if value.values is None:
-            raise Malformed("an array in it has no values")
-        return value.values
-    return value
+    return machine.pop()
 
 
 class _Machine:
@@ -147,6 +127,11 @@ class _Machine:
             raise Malformed("its opcodes recall what was never stated")
         self.stack.append(self.memo[key])
 
+    def replace(self, placeholder: Any, value: Any) -> None:
+        """Put a finished value where it was begun: on top of the stack, and where that was remembered."""
+        self.stack[-1] = value
+        self.memo.update({key: value for key, kept in self.memo.items() if kept is placeholder})
+
     def gather(self, n: int | None) -> None:
         """A tuple of the last n, or of all since the mark."""
         items = self.marked() if n is None else [self.pop() for _ in range(n)][::-1]
@@ -164,7 +149,7 @@ class _Machine:
         target = self.stack[-1] if self.stack else None
         if not isinstance(target, dict):
             raise Malformed("its opcodes set items of what is no dict")
-        target.update(zip(map(_leaf, items[::2]), items[1::2], strict=True))
+        target.update(zip(items[::2], items[1::2], strict=True))
 
     def call(self, _: Any) -> None:
         """One of the calls by which numpy writes arrays."""
@@ -188,7 +173,7 @@ class _Machine:
         state = self.pop()
         target = self.stack[-1] if self.stack else None
         if isinstance(target, _Array) and isinstance(state, tuple) and len(state) == 5:
-            target.values = _values(*state[1:])
+            self.replace(target, _values(*state[1:]))
         elif (
             isinstance(target, _Dtype) and isinstance(state, tuple) and state[1:2] and state[1] in ("<", ">", "|", "=")
         ):
@@ -239,7 +224,7 @@ def _values(shape: Any, dtype: Any, fortran: Any, data: Any) -> npt.NDArray[Any]
         if not isinstance(data, list) or len(data) != math.prod(shape):
             raise Malformed(f"an array in it of shape {shape} does not hold so many values")
         values = np.empty(len(data), dtype=object)
-        values[:] = [_leaf(item) for item in data]
+        values[:] = data
         return values.reshape(shape)
     raw = data.encode("latin-1") if isinstance(data, str) else data  # Python 2 wrote bytes as texts
     found = np.frombuffer(raw, dtype=dtype.numpy())

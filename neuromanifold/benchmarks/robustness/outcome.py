@@ -27,8 +27,8 @@ OWN_ERRORS = (InputError, FileFormatError, DownloadError)
 # What is allowed, or what to do: a message without any of these leaves its reader alone.
 REMEDY = re.compile(
     r"must|at least|at most|allowed|need|give|use|take|drop|choose|save|there are|only|between|or |make|remove|look|"
-    r"one of|leave|convert|refused|never|expected|should|no such file|truncated|damaged|cannot read|empty|select|"
-    r"scale|recording has|it has|holds:|\?",
+    r"one of|end in|leave|convert|refused|never|expected|should|no such file|truncated|damaged|cannot read|empty|"
+    r"select|scale|recording has|it has|holds:|\?",
     re.IGNORECASE,
 )
 SECONDS, GIGABYTES = 60.0, 2.0

@@ -170,7 +170,7 @@ def _reader(path: Path) -> Callable[[Path], list[Entry]]:
         raise FileFormatError(_unknown_folder(path))
     existing_file(path)
     names = ", ".join(name for suffixes, _ in READERS for name in suffixes)
-    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in one of {names}")
+    raise FileFormatError(f"{path} has suffix {suffix or 'none'!r}; files that can be read end in {names}")
 
 
 def _unknown_folder(path: Path) -> str:
