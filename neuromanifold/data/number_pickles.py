@@ -224,7 +224,8 @@ def _values(shape: Any, dtype: Any, fortran: Any, data: Any) -> npt.NDArray[Any]
         if not isinstance(data, list) or len(data) != math.prod(shape):
             raise Malformed(f"an array in it of shape {shape} does not hold so many values")
         values = np.empty(len(data), dtype=object)
-        values[:] = data
+        for i, item in enumerate(data):  # one by one: of arrays of one shape, numpy would make a matrix
+            values[i] = item
         return values.reshape(shape)
     raw = data.encode("latin-1") if isinstance(data, str) else data  # Python 2 wrote bytes as texts
     found = np.frombuffer(raw, dtype=dtype.numpy())
