@@ -24,9 +24,10 @@ __all__ = ["read_numbers"]
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _RECONSTRUCT = {f"{module} _reconstruct" for module in _NUMPY}
 _SCALAR = {f"{module} scalar" for module in _NUMPY}
-_ENCODE = {"_codecs encode"}  # bytes, as protocol 2 writes them
+# Bytes, and none of them, as protocol 2 writes them.
+_ENCODE, _NO_BYTES = {"_codecs encode"}, {"__builtin__ bytes"}
 _NDARRAY, _DTYPE = {"numpy ndarray"}, {"numpy dtype"}
-_KNOWN = _RECONSTRUCT | _SCALAR | _ENCODE | _NDARRAY | _DTYPE
+_KNOWN = _RECONSTRUCT | _SCALAR | _ENCODE | _NO_BYTES | _NDARRAY | _DTYPE
 _NUMBERS = re.compile(r"[|<>=]?[iufb]\d{1,2}$")
 _OBJECTS = re.compile(r"\|?O\d?$")
 _CONSTANTS = {
@@ -165,6 +166,8 @@ class _Machine:
             self.stack.append(_scalar(*arguments))
         elif text in _ENCODE:
             self.stack.append(str(arguments[0]).encode("latin-1"))
+        elif text in _NO_BYTES and arguments == ():
+            self.stack.append(b"")
         else:
             raise Malformed(f"it calls {text or type(function).__name__}, which is not a number: refused")
 
@@ -231,4 +234,5 @@ def _values(shape: Any, dtype: Any, fortran: Any, data: Any) -> npt.NDArray[Any]
     found = np.frombuffer(raw, dtype=dtype.numpy())
     if len(found) != math.prod(shape):
         raise Malformed(f"an array in it of shape {shape} holds {len(found)} values")
+    found = found.astype(found.dtype.newbyteorder("="), copy=False)  # torch takes no other order
     return found.reshape(shape, order="F" if fortran else "C")
