@@ -195,7 +195,8 @@ class _Replaced(SourceFileLoader):
     """Finder and loader of one module whose source is another text."""
 
     def __init__(self, path: str, source: str) -> None:
-        super().__init__(f"neuromanifold.{path.removesuffix('.py').replace('/', '.')}", str(PACKAGE / path))
+        module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        super().__init__(f"neuromanifold.{module}", str(PACKAGE / path))
         self.source = source
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
