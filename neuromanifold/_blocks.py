@@ -16,7 +16,7 @@ __all__ = ["ENOUGH", "blocks", "column_deviation", "gram", "parts", "stretches"]
 ROWS = 16_384
 # Samples that say how a recording is correlated, over time and among units, as well as ever more would; and in how many
 # stretches of time.
-ENOUGH, N_STRETCHES = 200_000, 20
+ENOUGH, N_STRETCHES = 50_000, 20
 
 
 def blocks(n_rows: int) -> Iterator[slice]:

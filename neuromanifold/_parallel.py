@@ -58,9 +58,11 @@ def batches(
     """
     bar = tqdm(total=len(seeds), desc=label, disable=not verbose, leave=False)
     with bar, _deaths_told(n_jobs), Parallel(n_jobs=n_jobs) as parallel:
+        # What is bound to a function would travel to a cluster with every call; arguments go there once.
+        bare, bound = (function.func, function.args) if isinstance(function, partial) else (function, ())
 
         def computed(batch: Sequence[int]) -> list[npt.NDArray[Any]]:
-            return list(parallel(map(delayed(function), batch)))
+            return list(parallel(delayed(bare)(*bound, seed) for seed in batch))
 
         for start in range(0, len(seeds), BATCH):
             batch = seeds[start : start + BATCH]

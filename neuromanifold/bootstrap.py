@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,14 @@ from neuromanifold._errors import NotEnoughDataError
 from neuromanifold._parallel import batches
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
+from neuromanifold.data.blocks import is_streamed
 from neuromanifold.data.intervals import interval_numbers
 from neuromanifold.geometry import Immersion, jacobian
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
 from neuromanifold.models.base import DecoderDraws
 from neuromanifold.models.checks import check_data
 from neuromanifold.models.labels import exact_labels
+from neuromanifold.models.samples import samples_of
 from neuromanifold.progress import progress_of
 
 __all__ = ["Draws", "bootstrap_decoders", "resampling_units", "time_blocks"]
@@ -64,10 +67,10 @@ def bootstrap_decoders(
     verbose: bool = False,
 ) -> Draws:
     """``n_bootstrap`` draws of the decoder, in the coordinates of the fitted model; the same for any ``n_jobs``."""
-    data = validated(model, X, reset=False)
+    data: Any = X if is_streamed(X) else validated(model, X, reset=False)
     given = exact_labels(y, len(data), model.template_, model.label_tolerance_)
     check_data(data, given, model.template_, groups)
-    activity, labels = torch.as_tensor(data), torch.as_tensor(given)
+    activity, labels = samples_of(data, torch.zeros((), dtype=torch.float64)), torch.as_tensor(given)
     units = torch.as_tensor(resampling_units(len(activity), groups, model.autocorrelation_time_))
     decoder, draws = model.generative_.draws(model.beta, activity, labels, units)
     seeds = spawn_seeds(random_state, n_bootstrap)

@@ -79,7 +79,8 @@ def analyze(
     Parameters
     ----------
     recording : Dataset
-        Keeping the recording contract (``neuromanifold.load``, ``neuromanifold.as_recording``).
+        Keeping the recording contract (``neuromanifold.load``, ``neuromanifold.as_recording``). One that is read in
+        blocks of time stays so for topology and fit; what is made of the fit reads the prepared activity whole.
     variable : str or sequence of str, optional
         Task variable(s). One that has the template's own shape (a circular variable on a circle, two on a torus) gives
         the coordinates, and the decoding error is measured on held-out blocks; any other is compared afterwards.
@@ -188,9 +189,12 @@ def _fit(
         random_state=seeds[0],
     )
     model.fit(arrays.X, labels, arrays.groups)
+    # What is made of the fit goes over all samples again and again: from here on they are in memory.
+    analysis.prepared = analysis.prepared.compute()
     if offsets is not None:
         names = _without_offsets(analysis, model, names, offsets)
-        arrays = to_arrays(analysis.prepared, names)
+    arrays = to_arrays(analysis.prepared, names or None)
+    if offsets is not None:
         labels = _labels(analysis.prepared, arrays, names, template)
     prepared = analysis.prepared
     angles = model.angles(arrays.X)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,28 @@ from neuromanifold import __version__
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold.storage import read_arrays, write_arrays
 
-__all__ = ["Progress", "Slot", "State", "checkpoints", "progress_of", "work_key"]
+__all__ = ["InBlocks", "Progress", "Slot", "State", "checkpoints", "progress_of", "work_key"]
 
 T = TypeVar("T")
 State = tuple[Mapping[str, Any], Mapping[str, Tensor]]
 KIND = "neuromanifold.progress"
+
+
+@runtime_checkable
+class InBlocks(Protocol):
+    """Data that are read a block at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array."""
+        ...
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """Rows and values of each block."""
+        ...
+
+
+Data: TypeAlias = Tensor | npt.NDArray[Any] | InBlocks | None
 
 
 class Progress:
@@ -165,9 +182,7 @@ def checkpoints(folder: str | os.PathLike[str]) -> Iterator[None]:
     store.clear()
 
 
-def progress_of(
-    what: str, settings: Callable[[], Mapping[str, Any]], *values: Tensor | npt.NDArray[Any] | None
-) -> Progress:
+def progress_of(what: str, settings: Callable[[], Mapping[str, Any]], *values: Data) -> Progress:
     """The progress of a piece of work in the folder of :func:`checkpoints`; without one, nothing is kept.
 
     Parameters
@@ -183,11 +198,16 @@ def progress_of(
     return Progress() if folder is None else folder.progress(what, work_key(settings(), *values))
 
 
-def work_key(settings: Mapping[str, Any], *values: Tensor | npt.NDArray[Any] | None) -> str:
+def work_key(settings: Mapping[str, Any], *values: Data) -> str:
     """Digest of the settings (plain values) and the data of some work, and of the versions that compute it."""
     versions = {"neuromanifold": __version__, "torch": torch.__version__, "numpy": np.__version__}
     digest = hashlib.sha256(json.dumps({**settings, "versions": versions}, sort_keys=True).encode())
     for value in values:
+        if isinstance(value, InBlocks):
+            digest.update(f"{value.shape}".encode())
+            for _, block in value.blocks():
+                digest.update(block.cpu().numpy().data)
+            continue
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
         digest.update(f"{array.shape} {array.dtype}".encode())
         is_plain = array.dtype.kind in "fiubc"

@@ -95,3 +95,25 @@ def test_epochs_and_units_are_chosen_as_in_analyze(tmp_path, monkeypatch):
     assert opened == [{"time": 800, "unit": 3}]
     assert "there are adn, pos" in run(*words, "--units", "location=ca1").stderr
     assert "is not LABEL=VALUE" in run(*words, "--units", "adn").stderr
+
+
+@pytest.mark.slow
+def test_shares_fill_one_folder_that_a_last_run_pools(tmp_path, monkeypatch):
+    """As the tasks of a job array do; the numbers are those of one run."""
+    (tmp_path / "in").mkdir()
+    angle = np.mod(np.linspace(0, 16 * np.pi, 240), 2 * np.pi)
+    for day in range(3):
+        noise = np.random.default_rng(day).normal(0, 0.05, (240, 8))
+        rate = np.exp(1.5 * (np.cos(angle[:, None] - np.arange(8) * np.pi / 4) - 1)) + noise
+        np.savez(tmp_path / "in" / f"day{day}.npz", activity=rate, heading_rad=angle, sampling_period=0.05)
+    words = (tmp_path / "in", "--template", "circle", "--variable", "heading_rad", "--shuffles", "19", "--json")
+    parts = [json.loads(run(*words, "--out", tmp_path / "a", "--share", f"{k}/4").stdout) for k in (1, 2, 3, 4)]
+    assert [list(part["sessions"]) for part in parts] == [["day0"], ["day1"], ["day2"], []]
+    assert all(part["pooled"] == {} and part["files"] == {} for part in parts)
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").glob("sessions/*/result.nc")}
+    last = json.loads(run(*words, "--out", tmp_path / "a").stdout)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "a").glob("sessions/*/result.nc")} == made
+    assert list(last["sessions"]) == ["day0", "day1", "day2"]
+    assert last["pooled"]["all sessions"]["n_sessions"] == 3
+    for wrong in ("0/4", "5/4", "1", "a/b"):
+        assert "is not K/N" in run(*words, "--out", tmp_path / "a", "--share", wrong).stderr

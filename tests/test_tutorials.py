@@ -33,6 +33,13 @@ SHORT = {
     "05_feature_maps": {"n_networks": 10, "n_pairs": 10, "n_epochs": 60},
     "06_geometric_autoencoders": {"max_steps": 1000, "n_sheet": 200, "n_samples": 400},
     "07_brain_beside_network": {"minutes": 6, "n_shuffles": 19, "n_bootstrap": 5, "n_epochs": 25, "n_seeds": 1},
+    "08_many_sessions_on_a_cluster": {
+        "n_sessions": 1,
+        "n_times": 600,
+        "n_shuffles": 19,
+        "n_bootstrap": 4,
+        "n_long": 20_000,
+    },
 }
 # The report that a tutorial writes.
 REPORTS = {"01_recording_to_report": "head_direction.html", "07_brain_beside_network": "beside.html"}

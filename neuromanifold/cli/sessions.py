@@ -10,7 +10,7 @@ import typer
 
 import neuromanifold as nm
 from neuromanifold._errors import InputError
-from neuromanifold.cli.console import FAILED, session
+from neuromanifold.cli.console import FAILED, plain, session
 from neuromanifold.cli.options import (
     Activity,
     AsJson,
@@ -39,6 +39,21 @@ from neuromanifold.cli.summary import beside_lines, beside_summary, files_lines,
 __all__ = ["analyze_many", "beside"]
 
 
+def _share(text: str | None) -> str | None:
+    """Check a share where it is typed."""
+    first, _, of = (text or "1/1").partition("/")
+    if not (first.isdecimal() and of.isdecimal() and 1 <= int(first) <= int(of)):
+        raise typer.BadParameter(f"{plain(text or '')!r} is not K/N, such as 3/32, with K from 1 to N")
+    return text
+
+
+def _numbers(share: str | None) -> tuple[int, int] | None:
+    if share is None:
+        return None
+    first, of = map(int, share.split("/"))
+    return first, of
+
+
 @app.command(
     "analyze-many",
     short_help="All sessions of a folder.",
@@ -46,6 +61,7 @@ __all__ = ["analyze_many", "beside"]
         "analyze-many recordings --variable head_direction --out results",
         "analyze-many recordings --sessions who.csv --variable heading --out results --jobs 4",
         "analyze-many nwb --bin-size 0.05 --interval epochs.wake --units location=adn --variable ry --out results",
+        "analyze-many recordings --variable heading --out results --share 3/32",
         "analyze-many flies --variable heading --join --offsets --out results",
     ),
 )
@@ -73,6 +89,10 @@ def analyze_many(
     offsets: Annotated[
         bool, typer.Option("--offsets", help="With --join: the variable's zero differs between sessions.")
     ] = False,
+    share: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", callback=_share, help="Only every N-th session from the K-th on; pools nothing."),
+    ] = None,
     seed: Seed = 0,
     device: Hardware = Device.AUTO,
     jobs: Jobs = None,
@@ -103,6 +123,7 @@ def analyze_many(
             n_jobs=jobs,
             verbose=running.watched,
             random_state=seed,
+            share=_numbers(share),
             template=None if template is None else nm.manifolds.resolve(template),
             smoothing=seconds(smoothing),
             topology_smoothing=seconds(topology_smoothing),
@@ -111,10 +132,12 @@ def analyze_many(
             device=device.value,
             template_vote=False,
         )
-        content = {"folder": str(folder), **study_summary(study), "files": write_study(study, place, folder.name)}
+        content = {"folder": str(folder), **study_summary(study), "files": {}}
+        if share is None:
+            content["files"] = write_study(study, place, folder.name)
         content |= {"seed": seed, "seconds": round(time.monotonic() - started, 2)}
         running.show(content, [*study_lines(content), *files_lines(content["files"])])
-        if len(study.failures) == len(study.sessions):
+        if study.sessions and len(study.failures) == len(study.sessions):
             raise typer.Exit(FAILED)
 
 

@@ -165,7 +165,7 @@ def _means(dataset: xr.Dataset, dim: str, name: str) -> Iterator[tuple[str, dict
 
 def study_lines(summary: Mapping[str, Any]) -> Iterator[str]:
     """A line for each session, then what they have in common."""
-    width = max(len(plain(name)) for name in summary["sessions"])
+    width = max((len(plain(name)) for name in summary["sessions"]), default=0)
     for name, row in summary["sessions"].items():
         error = row["decoding_error"]
         decoded = "" if error != error else f", decoding error {number(error)} degree"

@@ -7,6 +7,7 @@ the bin. Samples at the end of an interval that do not fill a bin are left out.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import xarray as xr
 
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold.data.blocks import Change, by_blocks
 from neuromanifold.data.intervals import interval_slices
 
 __all__ = ["rebin"]
@@ -67,14 +69,28 @@ def _bin_rows(groups: npt.NDArray[Any], n_joined: int) -> IntArray:
     return np.concatenate(whole).reshape(-1, n_joined).astype(np.int64)
 
 
-def _join_activity(recording: xr.Dataset, rows: IntArray) -> npt.NDArray[Any]:
-    values = recording["activity"].to_numpy()
-    if recording["activity"].attrs["kind"] != "counts":
-        return sum(values[column].astype(np.float64) for column in rows.T) / rows.shape[1]
-    total = np.zeros((len(rows), values.shape[1]), dtype=np.float64 if values.dtype.kind == "f" else np.int64)
+def _join_activity(recording: xr.Dataset, rows: IntArray) -> Any:
+    activity = recording["activity"]
+    whole = activity.attrs["kind"] == "counts" and activity.dtype.kind != "f"
+    dtype, n_averaged = np.dtype(np.int64 if whole else np.float64), rows.shape[1]
+    if activity.attrs["kind"] == "counts":
+        n_averaged = 1
+
+    def source_of(bins: slice) -> slice:
+        return slice(int(rows[bins.start, 0]), int(rows[bins.stop - 1, -1]) + 1)
+
+    def change_for(bins: slice, source: slice) -> Change:
+        return partial(_joined, rows=rows[bins] - source.start, dtype=dtype, n_averaged=n_averaged)
+
+    return by_blocks(activity.data, len(rows), source_of, change_for, dtype)
+
+
+def _joined(values: npt.NDArray[Any], rows: IntArray, dtype: np.dtype[Any], n_averaged: int) -> npt.NDArray[Any]:
+    """Sums of the samples of each bin, or their means."""
+    total = np.zeros((len(rows), values.shape[1]), dtype=dtype)
     for column in rows.T:
         total += values[column]
-    return total
+    return total if n_averaged == 1 else total / n_averaged
 
 
 def _join_variable(variable: xr.DataArray, rows: IntArray) -> npt.NDArray[Any]:

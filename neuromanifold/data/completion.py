@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from neuromanifold._typing import FloatArray
+from neuromanifold.data.blocks import in_blocks
 from neuromanifold.data.faults import time_faults
 from neuromanifold.data.inference import PERIODS, activity_meaning, variable_meaning
 from neuromanifold.data.intervals import contiguous_ids, interval_slices
@@ -34,7 +35,8 @@ def complete(recording: xr.Dataset) -> Completed:
     notes: list[str] = []
     done = recording.copy()
     done.attrs = dict(recording.attrs)
-    done["activity"] = done["activity"].transpose("time", "unit")
+    activity = done["activity"].transpose("time", "unit")
+    done["activity"] = activity.copy(data=in_blocks(activity.data))
     if "unit" not in done.coords:
         done = done.assign_coords(unit=np.arange(done.sizes["unit"]))
     done, faults = _complete_clock(done, notes)
@@ -135,7 +137,7 @@ def _complete_activity(recording: xr.Dataset, notes: list[str]) -> None:
     if {"kind", "units"} <= set(activity.attrs):
         return
     name = str(activity.attrs.get("name", "activity"))
-    meaning = activity_meaning(name, activity.to_numpy(), activity.attrs.get("units"))
+    meaning = activity_meaning(name, activity.data, activity.attrs.get("units"))
     stated = dict(activity.attrs)
     activity.attrs.update({**meaning.attrs(), **stated})
     notes.append(f"activity: {activity.attrs['kind']}, {activity.attrs['units']} ({meaning.reason})")

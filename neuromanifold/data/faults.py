@@ -9,12 +9,16 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._arrays import scale_fault
+from neuromanifold._errors import RecordingError
+from neuromanifold.data.blocks import is_streamed
 from neuromanifold.data.inference import fits_one_period
 
-__all__ = ["ACTIVITY_KINDS", "VARIABLE_KINDS", "structure_faults", "time_faults", "value_faults"]
+__all__ = ["ACTIVITY_KINDS", "VARIABLE_KINDS", "checked_as_read", "structure_faults", "time_faults", "value_faults"]
 
 ACTIVITY_KINDS = ("counts", "rate", "continuous")
 VARIABLE_KINDS = ("circular", "linear", "categorical")
+# How names of dask arrays begin whose blocks are looked at as they are read.
+_CHECKED = "checked-"
 
 
 def structure_faults(recording: Any) -> list[str]:
@@ -70,31 +74,65 @@ def value_faults(recording: xr.Dataset) -> list[str]:
     return faults
 
 
+def checked_as_read(activity: xr.DataArray) -> xr.DataArray:
+    """Streamed activity whose blocks are looked at for faults whenever they are read; else the activity as it is.
+
+    Reading a block that has one raises :class:`RecordingError`.
+    """
+    data = activity.data
+    if not is_streamed(data) or data.name.startswith(_CHECKED):
+        return activity
+    checked = data.map_blocks(
+        _checked_block,
+        kind=activity.attrs["kind"],
+        names=activity["unit"].to_numpy(),
+        name=f"{_CHECKED}{data.name}",
+        dtype=data.dtype,
+        meta=data._meta,
+    )
+    return activity.copy(data=checked)
+
+
+def _checked_block(
+    values: npt.NDArray[Any], kind: str, names: npt.NDArray[Any], block_info: Any = None
+) -> npt.NDArray[Any]:
+    faults = _number_faults(values, kind, names, block_info[0]["array-location"][0][0])
+    if faults:
+        raise RecordingError("; ".join(faults))
+    return values
+
+
 def _activity_faults(activity: xr.DataArray) -> list[str]:
-    kind, values = activity.attrs.get("kind"), activity.to_numpy()
+    kind = activity.attrs.get("kind")
     faults = []
     if kind not in ACTIVITY_KINDS:
         faults.append(f"activity has kind {kind!r}; allowed are {', '.join(ACTIVITY_KINDS)}")
+    if is_streamed(activity):
+        return faults
+    return [*faults, *_number_faults(activity.to_numpy(), kind, activity["unit"].to_numpy())]
+
+
+def _number_faults(values: npt.NDArray[Any], kind: Any, names: npt.NDArray[Any], start: int = 0) -> list[str]:
+    """Faults of activity (n, d) of units called ``names``, the first sample of which is number ``start``."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        return [*faults, _not_finite(activity, values)]
+        return [_not_finite(values, names, start)]
     wrong = scale_fault(values)
     if wrong is not None:
-        faults.append(f"activity {wrong}")
+        return [f"activity {wrong}"]
     if kind == "counts":
-        faults.extend(_count_faults(values))
-    elif kind == "rate" and values.dtype.kind != "u" and (values < 0).any():
-        faults.append(f"activity has kind 'rate' but {int((values < 0).sum())} negative values: kind='continuous'?")
-    return faults
+        return _count_faults(values)
+    if kind == "rate" and values.dtype.kind != "u" and (values < 0).any():
+        return [f"activity has kind 'rate' but {int((values < 0).sum())} negative values: kind='continuous'?"]
+    return []
 
 
-def _not_finite(activity: xr.DataArray, values: npt.NDArray[Any]) -> str:
+def _not_finite(values: npt.NDArray[Any], names: npt.NDArray[Any], start: int) -> str:
     bad = ~np.isfinite(values)
     rows, columns = np.nonzero(bad)
-    names = activity["unit"].to_numpy()
     units = ", ".join(str(name) for name in names[np.unique(columns)][:5])
     return (
         f"activity has {int(bad.sum())} NaN or infinite values in {len(np.unique(rows))} samples and "
-        f"{len(np.unique(columns))} units ({units}; first: sample {rows[0]}, unit {names[columns[0]]}): drop "
+        f"{len(np.unique(columns))} units ({units}; first: sample {start + rows[0]}, unit {names[columns[0]]}): drop "
         "those samples (a gap becomes an interval border) or those units, or fill them in yourself"
     )
 

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from neuromanifold.data.blocks import read
+
 __all__ = [
     "PERIODS",
     "InferenceWarning",
@@ -152,12 +154,14 @@ def _angle_by_range(values: npt.NDArray[Any]) -> Meaning:
     return Meaning("linear", "unknown", None, "its name is an angle's but its values exceed 360")
 
 
-def activity_meaning(name: str, values: npt.NDArray[Any], units: str | None = None) -> Meaning:
-    """Kind and units of activity: counts are whole and non-negative, a rate is said to be one."""
+def activity_meaning(name: str, values: Any, units: str | None = None) -> Meaning:
+    """Kind and units of activity (n, d), from up to some 10,000 samples of it: counts are whole and non-negative, a
+    rate is said to be one.
+    """
     if (units or "").lower() == "hz" or _RATE_NAME.search(name):
         return Meaning("rate", "Hz", None, "its name or units say so")
     if values.dtype.kind in "iub" or (values.dtype.kind == "f" and _COUNT_NAME.search(name)):
-        sample = values[:: max(1, len(values) // 10_000)].astype(np.float64)
+        sample = read(values, slice(None, None, max(1, len(values) // 10_000))).astype(np.float64)
         if np.all(sample >= 0) and np.all(sample == np.floor(sample)):
             return Meaning("counts", units or "spikes/bin", None, "whole non-negative numbers")
     return Meaning("continuous", units or "a.u.", None, "not counts by name or type")

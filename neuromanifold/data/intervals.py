@@ -20,11 +20,13 @@ from neuromanifold._typing import ArrayLike, BoolArray, FloatArray, IntArray
 
 __all__ = [
     "GAP",
+    "LONGEST",
     "bounded",
     "checked_epochs",
     "complement",
     "contiguous_ids",
     "epoch_of",
+    "evenly_thinned",
     "interval_numbers",
     "interval_slices",
     "overlaps",
@@ -33,6 +35,8 @@ __all__ = [
 
 # A step longer than this many sampling periods is a gap: one missing sample is, imaging jitter is not.
 GAP = 1.5
+# Samples that say what a whole recording says of its topology, and samples that an interval needs for it.
+LONGEST, SHORTEST = 50_000, 100
 
 
 def run_starts(labels: npt.NDArray[Any], border: BoolArray | None = None) -> IntArray:
@@ -70,6 +74,24 @@ def interval_numbers(groups: ArrayLike | None, n_samples: int) -> IntArray:
     if unknown:
         raise InputError(f"groups are NaN, unknown, in {unknown} rows: give every row its interval, or leave them out")
     return pd.factorize(labels)[0].astype(np.int64)
+
+
+def evenly_thinned(groups: npt.NDArray[Any], n_most: int = LONGEST, shortest: int = SHORTEST) -> slice | IntArray:
+    """Rows that stand for a recording of intervals ``groups`` (n,) of more than about ``n_most`` samples; else all.
+
+    Every so-many-th sample of each interval: neighbours in time say much the same. Where intervals would be left with
+    fewer than ``shortest`` samples, the samples of every so-many-th interval instead.
+    """
+    step = -(-len(groups) // n_most)
+    if step <= 1:
+        return slice(None)
+    runs = interval_slices(groups)
+    typical = np.sort([run.stop - run.start for run in runs])[::-1]
+    # Half of all samples are in intervals at least as long as this.
+    length = typical[np.searchsorted(np.cumsum(typical), len(groups) / 2)]
+    if length >= step * shortest:
+        return np.concatenate([np.arange(run.start, run.stop, step) for run in runs])
+    return np.concatenate([np.arange(run.start, run.stop) for run in runs[::step]])
 
 
 def contiguous_ids(labels: npt.NDArray[Any], times: FloatArray, period: float) -> IntArray:

@@ -19,22 +19,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from neuromanifold._blocks import column_deviation
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._settings import check_choice, check_names, check_number, check_positive, check_whole
-from neuromanifold._typing import RandomState
+from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.data.binning import rebin
+from neuromanifold.data.blocks import changed_in_place
 from neuromanifold.data.inference import warn
 from neuromanifold.data.recording import check
-from neuromanifold.data.reduction import choose_n_components, principal_components
+from neuromanifold.data.reduction import choose_n_components, mean_and_spread, principal_components
 from neuromanifold.data.selection import keep_samples, population_activity, speed, uninformative_units
-from neuromanifold.data.smoothing import smooth
+from neuromanifold.data.smoothing import smooth_activity
 
 __all__ = ["TRANSFORMS", "DroppedUnitsWarning", "noted", "preparation", "prepare"]
 
@@ -160,7 +161,7 @@ def _fast(recording: xr.Dataset, variable: str | Sequence[str], least: float) ->
 
 
 def _informative(recording: xr.Dataset) -> xr.Dataset:
-    dropped = uninformative_units(recording["activity"].to_numpy())
+    dropped = uninformative_units(recording["activity"].data)
     names = {why: [str(recording["unit"].to_numpy()[c]) for c in columns] for why, columns in dropped.items()}
     columns = [c for found in dropped.values() for c in found]
     left = recording.sizes["unit"] - len(columns)
@@ -185,7 +186,7 @@ def _smoothed(recording: xr.Dataset, seconds: float) -> xr.Dataset:
     activity, groups = recording["activity"], recording["interval"].to_numpy()
     sigma = seconds / float(recording.attrs["sampling_period"])
     kind = "rate" if activity.attrs["kind"] == "counts" else activity.attrs["kind"]
-    smoothed = smooth(activity.to_numpy(), groups, sigma)
+    smoothed = smooth_activity(activity.data, groups, sigma)
     return noted(_with_activity(recording, smoothed, kind, activity.attrs["units"]), "smooth", seconds=seconds)
 
 
@@ -202,29 +203,39 @@ def _transformed(recording: xr.Dataset, transform: str | None) -> xr.Dataset:
         transform = None if activity.attrs["kind"] == "continuous" else "sqrt"
     if transform is None:
         return recording
-    values = activity.to_numpy().astype(np.float64)
-    if (values < 0).any():
+    values = activity.data
+    # Counts and rates are known not to be.
+    if activity.attrs["kind"] == "continuous" and bool((values < 0).any()):
         raise InputError(f"transform {transform!r} needs activity that is nowhere negative: use transform=None")
     units = f"{transform}({activity.attrs['units']})"
-    changed = _with_activity(recording, TRANSFORMS[transform](values, out=values), "continuous", units)
+    changed = _with_activity(
+        recording, changed_in_place(values, partial(_take, function=TRANSFORMS[transform])), "continuous", units
+    )
     return noted(changed, "transform", function=transform)
 
 
 def _standardised(recording: xr.Dataset) -> xr.Dataset:
-    values = recording["activity"].to_numpy().astype(np.float64)
-    mean = values.mean(axis=0)
-    spread = column_deviation(values, mean)
+    values = recording["activity"].data
+    mean, spread = mean_and_spread(values)
     # A unit may have become constant where inactive samples were removed; it stays, at zero.
     scale = np.where(spread > 0, spread, 1.0)
-    values -= mean
-    values /= scale
+    values = changed_in_place(values, partial(_standardise, mean=mean, scale=scale))
     changed = _with_activity(recording, values, "continuous", "standard deviations")
     changed = changed.assign(zscore_mean=("unit", mean), zscore_scale=("unit", scale))
     return noted(changed, "zscore")
 
 
+def _take(values: FloatArray, function: np.ufunc) -> None:
+    function(values, out=values)
+
+
+def _standardise(values: FloatArray, mean: FloatArray, scale: FloatArray) -> None:
+    values -= mean
+    values /= scale
+
+
 def _reduced(recording: xr.Dataset, n_components: int | str, random_state: RandomState) -> xr.Dataset:
-    values = recording["activity"].to_numpy().astype(np.float64)
+    values = recording["activity"].data.astype(np.float64)
     chosen = n_components
     if isinstance(n_components, str):
         chosen = choose_n_components(values, recording["interval"].to_numpy(), random_state=random_state)

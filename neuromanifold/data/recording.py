@@ -33,15 +33,20 @@ import xarray as xr
 from neuromanifold._arrays import numbers, unmasked
 from neuromanifold._errors import InputError, RecordingError
 from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold.data.blocks import is_streamed
 from neuromanifold.data.completion import complete
-from neuromanifold.data.faults import structure_faults, value_faults
+from neuromanifold.data.faults import checked_as_read, structure_faults, value_faults
 from neuromanifold.data.inference import warn
 
 __all__ = ["Arrays", "as_recording", "check", "label_dims", "task_variables", "to_arrays"]
 
 
 class Arrays(NamedTuple):
-    """A recording as arrays: X (n, d), y (n,) or (n, k) or None, groups (n,), times (n,) in seconds."""
+    """A recording as arrays: X (n, d), y (n,) or (n, k) or None, groups (n,), times (n,) in seconds.
+
+    X of a recording that is read in blocks (:mod:`~neuromanifold.data.blocks`) is a dask array, of which
+    :class:`neuromanifold.TopologicalVAE` reads a block at a time.
+    """
 
     X: FloatArray
     y: FloatArray | None
@@ -115,7 +120,7 @@ def _activity(values: Any) -> xr.DataArray:
     if isinstance(values, pd.DataFrame):
         coords = {"unit": [str(name) for name in values.columns]}
         return xr.DataArray(values.to_numpy(), dims=("time", "unit"), coords=coords)
-    array = numbers(values, "activity")
+    array = values if is_streamed(values) else numbers(values, "activity")
     if array.ndim != 2:
         raise RecordingError(f"activity has shape {array.shape}; it must be (time, unit), two-dimensional")
     return xr.DataArray(array, dims=("time", "unit"))
@@ -164,7 +169,8 @@ def check(recording: xr.Dataset) -> xr.Dataset:
 
     What is missing (time, sampling period, intervals, kinds, units, periods) is inferred with one
     :class:`~neuromanifold.data.inference.InferenceWarning` that says what; times that restart in every
-    interval are laid one after another, and a gap in time starts a new interval.
+    interval are laid one after another, and a gap in time starts a new interval. The values of activity that is read
+    in blocks (:mod:`~neuromanifold.data.blocks`) are looked at whenever they are read.
 
     Raises
     ------
@@ -174,6 +180,7 @@ def check(recording: xr.Dataset) -> xr.Dataset:
     _raise(structure_faults(recording))
     completed, notes, faults = complete(recording)
     _raise([*faults, *value_faults(completed)])
+    completed["activity"] = checked_as_read(completed["activity"])
     if notes:
         warn(f"inferred: {'; '.join(notes)}. To say otherwise, state kind, units and period in attrs.")
     return completed
@@ -214,7 +221,7 @@ def to_arrays(recording: xr.Dataset, variable: str | Sequence[str] | None = None
     else:
         y = np.stack([_label(checked, name) for name in variable], axis=1)
     return Arrays(
-        X=checked["activity"].to_numpy().astype(np.float64, copy=False),
+        X=checked["activity"].data.astype(np.float64, copy=False),
         y=y,
         groups=checked["interval"].to_numpy().astype(np.int64),
         times=checked["time"].to_numpy().astype(np.float64),

@@ -19,22 +19,42 @@ from neuromanifold._blocks import ENOUGH, blocks, column_deviation, gram, stretc
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import numpy_generator
 from neuromanifold._typing import FloatArray, RandomState
+from neuromanifold.data.blocks import read, read_blocks
 from neuromanifold.data.intervals import interval_slices
 
-__all__ = ["Components", "choose_n_components", "principal_components", "shift_units"]
+__all__ = ["Components", "choose_n_components", "mean_and_spread", "principal_components", "shift_units"]
 
 
 class Components(NamedTuple):
-    """Scores (n, p), loadings (p, d) with orthonormal rows, mean (d,), fraction of variance (p,)."""
+    """Scores (n, p), streamed where the data are, loadings (p, d) with orthonormal rows, mean (d,), fraction of
+    variance (p,).
+    """
 
-    scores: FloatArray
+    scores: Any
     loadings: FloatArray
     mean: FloatArray
     variance_ratio: FloatArray
 
 
-def principal_components(X: npt.NDArray[Any], n_components: int) -> Components:
-    """The first ``n_components`` principal components; each loading's largest entry is positive.
+def mean_and_spread(X: Any) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation (d,) of each unit of activity (n, d), in memory or streamed.
+
+    Blocks are read once, and their means and sums of squares put together without cancellation (Chan, Golub & LeVeque
+    1983).
+    """
+    mean, power, n = np.zeros(X.shape[1]), np.zeros(X.shape[1]), 0
+    for _, values in read_blocks(X):
+        centre = values.mean(axis=0, dtype=np.float64)
+        n_before, n = n, n + len(values)
+        step = centre - mean
+        mean = mean + step * (len(values) / n)
+        power += np.square(values - centre).sum(axis=0) + step**2 * (n_before * len(values) / n)
+    return mean, np.sqrt(power / n)
+
+
+def principal_components(X: Any, n_components: int) -> Components:
+    """The first ``n_components`` principal components of data (n, d), in memory or streamed; each
+    loading's largest entry is positive.
 
     Raises
     ------
@@ -43,27 +63,42 @@ def principal_components(X: npt.NDArray[Any], n_components: int) -> Components:
     """
     if not 1 <= n_components <= min(X.shape):
         raise InputError(f"n_components is {n_components}; of {X.shape} data it must be 1 to {min(X.shape)}")
-    mean = X.mean(axis=0, dtype=np.float64)
-    _, singular, loadings = np.linalg.svd(X - mean, full_matrices=False)
-    power = singular**2
+    mean, _ = mean_and_spread(X)
+    if len(X) < X.shape[1]:
+        # The covariance of so many units, images of pixels say, would be larger than the data.
+        _, singular, loadings = np.linalg.svd(read(X) - mean, full_matrices=False)
+        power = singular**2
+    else:
+        power, vectors = np.linalg.eigh(_scatter(X, mean))
+        power, loadings = np.maximum(power[::-1], 0.0), vectors.T[::-1]
     loadings = loadings[:n_components]
     largest = np.abs(loadings).argmax(axis=1)
     loadings = loadings * np.sign(loadings[np.arange(n_components), largest])[:, None]
     return Components((X - mean) @ loadings.T, loadings, mean, power[:n_components] / power.sum())
 
 
+def _scatter(X: Any, mean: FloatArray) -> FloatArray:
+    """``Σ (x - mean)(x - mean)^T`` (d, d)."""
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for _, values in read_blocks(X):
+        centred = values - mean
+        total += centred.T @ centred
+    return total
+
+
 def choose_n_components(
-    X: npt.NDArray[Any],
+    X: Any,
     groups: npt.NDArray[Any] | None = None,
     n_shuffles: int = 20,
     random_state: RandomState = None,
 ) -> int:
     """How many principal components are shared by units: parallel analysis with time-shifted units, at
-    least 1. Of more than 200,000 samples, in so many of them, in stretches spread over all.
+    least 1. Of more than 50,000 samples, in so many of them, in stretches spread over all.
 
     Parameters
     ----------
     X : array (n, d)
+        In memory or streamed.
     groups : array (n,), optional
         Interval of each row; units are shifted inside intervals.
     n_shuffles : int
@@ -79,10 +114,12 @@ def choose_n_components(
     if n_shuffles < 1:
         raise InputError(f"n_shuffles is {n_shuffles}; at least 1 is needed")
     generator = numpy_generator(random_state)
-    groups = np.zeros(len(X), dtype=np.int64) if groups is None else groups
+    groups = np.zeros(len(X), dtype=np.int64) if groups is None else np.asarray(groups)
+    rows: Any = slice(None)
     if len(X) > ENOUGH:
         rows, stretch = stretches(len(X))
-        X, groups = X[rows], np.unique(groups[rows], return_inverse=True)[1] * len(rows) + stretch
+        groups = np.unique(groups[rows], return_inverse=True)[1] * len(rows) + stretch
+    X = read(X, rows)
     units = _within_intervals(X, groups)
     null = np.stack([_null_spectrum(units, groups, generator) for _ in range(n_shuffles)])
     shared = _spectrum(_gram(units), len(units)) > np.quantile(null, 0.95, axis=0)

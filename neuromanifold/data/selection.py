@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import BoolArray, FloatArray
+from neuromanifold.data.blocks import read, read_blocks
 from neuromanifold.data.intervals import contiguous_ids, interval_slices
 from neuromanifold.data.recording import task_variables
 from neuromanifold.data.smoothing import smooth_known
@@ -67,7 +67,8 @@ def _velocity(recording: xr.Dataset, name: str) -> FloatArray:
 
 def population_activity(recording: xr.Dataset) -> FloatArray:
     """Mean activity (n,) over units."""
-    return recording["activity"].to_numpy().mean(axis=1, dtype=np.float64)
+    parts = [values.mean(axis=1, dtype=np.float64) for _, values in read_blocks(recording["activity"].data)]
+    return np.concatenate(parts)
 
 
 def keep_samples(recording: xr.Dataset, mask: BoolArray, why: str) -> xr.Dataset:
@@ -86,14 +87,18 @@ def keep_samples(recording: xr.Dataset, mask: BoolArray, why: str) -> xr.Dataset
     return kept.assign_coords(interval=("time", ids))
 
 
-def uninformative_units(X: npt.NDArray[Any]) -> dict[str, list[int]]:
-    """Columns of ``X`` (n, d) that are ``constant`` or a ``duplicate`` of an earlier column."""
-    constant = np.flatnonzero((X[:1] == X).all(axis=0))
-    skip, seen, duplicate = set(constant.tolist()), set(), []
-    for column in range(X.shape[1]):
-        # A digest, not the column: together these would be the recording once more.
-        content = hashlib.sha256(np.ascontiguousarray(X[:, column]).data).digest()
-        if column not in skip and content in seen:
+def uninformative_units(X: Any) -> dict[str, list[int]]:
+    """Columns of ``X`` (n, d), in memory or streamed, that are ``constant`` or a ``duplicate`` of an earlier column."""
+    first, is_constant = read(X, slice(1)), np.ones(X.shape[1], dtype=bool)
+    contents = [hashlib.blake2b(digest_size=16) for _ in range(X.shape[1])]
+    for _, values in read_blocks(X):
+        is_constant &= (values == first).all(axis=0)
+        for content, column in zip(contents, np.ascontiguousarray(values.T), strict=True):
+            content.update(column)
+    seen: set[bytes] = set()
+    duplicate = []
+    for column, content in enumerate(contents):
+        if not is_constant[column] and content.digest() in seen:
             duplicate.append(column)
-        seen.add(content)
-    return {"constant": [int(c) for c in constant], "duplicate": duplicate}
+        seen.add(content.digest())
+    return {"constant": np.flatnonzero(is_constant).tolist(), "duplicate": duplicate}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any, Literal, TypeAlias
 
@@ -17,10 +18,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from neuromanifold._errors import InputError
 from neuromanifold._settings import check_number
-from neuromanifold._typing import FloatArray
+from neuromanifold._typing import FloatArray, IntArray
+from neuromanifold.data.blocks import Change, by_blocks
 from neuromanifold.data.intervals import interval_slices
 
-__all__ = ["Smoothing", "resolved_smoothings", "smooth", "smooth_known"]
+__all__ = ["Smoothing", "resolved_smoothings", "smooth", "smooth_activity", "smooth_known"]
 
 # Seconds, None for none, or what suits the kind of activity.
 Smoothing: TypeAlias = float | Literal["auto"] | None
@@ -70,6 +72,24 @@ def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> Float
         _filter(weight, sigma)
         part /= weight.reshape(-1, *(1,) * (part.ndim - 1))
     return smoothed
+
+
+def smooth_activity(values: Any, groups: IntArray, sigma: float) -> Any:
+    """Smooth activity (n, d), in memory or streamed, as :func:`smooth` does."""
+    reach, n = int(_TRUNCATE * sigma + 1) if 0 <= sigma < np.inf else 0, len(groups)
+
+    def source_of(rows: slice) -> slice:
+        return slice(max(rows.start - reach, 0), min(rows.stop + reach, n))
+
+    def change_for(rows: slice, source: slice) -> Change:
+        inner = slice(rows.start - source.start, rows.stop - source.start)
+        return partial(_smoothed_part, groups=groups[source], sigma=sigma, inner=inner)
+
+    return by_blocks(values, n, source_of, change_for)
+
+
+def _smoothed_part(values: npt.NDArray[Any], groups: IntArray, sigma: float, inner: slice) -> FloatArray:
+    return smooth(values, groups, sigma)[inner]
 
 
 def smooth_known(values: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> npt.NDArray[Any]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples
 from neuromanifold.progress import Progress
 
 __all__ = ["BlockFits", "DecoderDraws", "FitSettings", "Generative", "Law"]
@@ -60,13 +61,13 @@ class FitSettings:
 class Law(Protocol):
     """The posterior of each sample, from activity (n, d)."""
 
-    def mean_points(self, activity: Tensor) -> Tensor:
+    def mean_points(self, activity: Samples) -> Tensor:
         """The template's point nearest to the posterior mean of each sample, (n, m)."""
 
-    def sample(self, activity: Tensor, generator: torch.Generator) -> Tensor:
+    def sample(self, activity: Samples, generator: torch.Generator) -> Tensor:
         """One point drawn from the posterior of each sample, (n, m)."""
 
-    def log_likelihood(self, activity: Tensor) -> Tensor:
+    def log_likelihood(self, activity: Samples) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""
 
 
@@ -142,18 +143,18 @@ class Generative(ABC):
         """The derivatives of ``mean`` from those of a decoder of this kind."""
 
     @abstractmethod
-    def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> BlockFits:
+    def block_fits(self, beta: float, activity: Samples, labels: Tensor, blocks: Tensor) -> BlockFits:
         """Refits to blocks (n,), numbered from 0, of activity (n, d) with labels (n, k), NaN where unknown."""
 
     @abstractmethod
-    def updated(self, beta: float, activity: Tensor, labels: Tensor, groups: Tensor) -> Generative:
+    def updated(self, beta: float, activity: Samples, labels: Tensor, groups: Tensor) -> Generative:
         """The half of the samples so far and of further activity (n, d), with labels (n, k), NaN where unknown, inside
         intervals (n,): in the same coordinates.
         """
 
     @abstractmethod
     def draws(
-        self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+        self, beta: float, activity: Samples, labels: Tensor, blocks: Tensor
     ) -> tuple[HarmonicDecoder, DecoderDraws]:
         """The decoder, written in all harmonics that a draw may have, and draws of it that hold noise, resampled as
         blocks (n,), and smoothing bias; arguments as in ``block_fits``.

@@ -16,6 +16,7 @@ from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import fit_regression
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples
 from neuromanifold.models.sizes import GRID_SIZES, MAX_HARMONICS
 
 __all__ = ["GaussianBlockFits", "PosteriorMoments", "members"]
@@ -43,7 +44,7 @@ class PosteriorMoments:
         """Of the harmonics that the moments are of: the decoder's, as far as samples could determine them."""
         return self._basis.harmonics.eigenvalues
 
-    def __call__(self, activity: Tensor, labels: Tensor) -> Moments:
+    def __call__(self, activity: Samples, labels: Tensor) -> Moments:
         """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
         return block_moments(self._basis, self._law, activity, labels)
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from neuromanifold._arrays import scale_fault
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._settings import check_choice, check_number, check_positive, check_whole, check_widths
 from neuromanifold._typing import ArrayLike, FloatArray
+from neuromanifold.data.blocks import read_blocks
 from neuromanifold.data.intervals import interval_numbers
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
@@ -59,13 +61,19 @@ def check_label_settings(tolerance: Any, offsets: Any, likelihood: str) -> None:
         )
 
 
-def check_counts(activity: FloatArray, likelihood: str) -> None:
-    """Raise where activity (n, d) is not counts, as a likelihood of counts needs."""
+def check_counts(activity: Any, likelihood: str) -> None:
+    """Raise where activity (n, d), in memory or streamed, is not counts, as a likelihood of counts needs."""
+    for rows, values in read_blocks(activity):
+        _check_counts(values, likelihood, rows.start)
+
+
+def _check_counts(activity: FloatArray, likelihood: str, start: int) -> None:
+    """The same for a block that begins at a row."""
     wrong = (activity < 0) | (activity != np.round(activity))
     if wrong.any():
         row, unit = np.argwhere(wrong)[0]
         raise InputError(
-            f"likelihood={likelihood!r} needs raw counts, whole numbers of at least 0; X[{row}, {unit}] is "
+            f"likelihood={likelihood!r} needs raw counts, whole numbers of at least 0; X[{start + row}, {unit}] is "
             f"{activity[row, unit]:.4g} ({wrong.mean():.0%} of X is no count). Give spike counts in bins, not "
             'smoothed, transformed or z-scored, or take likelihood="gaussian"'
         )
@@ -75,8 +83,10 @@ def check_counts(activity: FloatArray, likelihood: str) -> None:
         )
 
 
-def check_data(activity: FloatArray, labels: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:
-    """Raise where activity (n, d) with labels (n, k) cannot carry the template, or groups do not fit it."""
+def check_data(activity: Any, labels: FloatArray, template: Manifold, groups: ArrayLike | None) -> None:
+    """Raise where activity (n, d), in memory or streamed, with labels (n, k) cannot carry the template, or groups do
+    not fit it.
+    """
     n, d = activity.shape
     if d < template.dim + 1:
         raise NotEnoughDataError(
@@ -94,13 +104,26 @@ def check_data(activity: FloatArray, labels: FloatArray, template: Manifold, gro
             f"y is the same label, {labels[0].tolist()}, in all {n} rows: labels must say where on the "
             f"{template.name} each row is; give such, or leave y out"
         )
-    constant = np.flatnonzero(np.ptp(activity, axis=0) == 0)
+    low, high = _ranges(activity)
+    if not (np.isfinite(low) & np.isfinite(high)).all():
+        raise InputError("X holds NaN or infinity: drop or interpolate those rows")
+    wrong = scale_fault(np.stack([low, high]))
+    if wrong is not None:
+        raise InputError(f"X {wrong}")
+    constant = np.flatnonzero(low == high)
     if len(constant):
         raise InputError(
             f"units {constant[:10].tolist()} are constant and carry no information: drop them "
             "(neuromanifold.prepare does)"
         )
     interval_numbers(groups, n)
+
+
+def _ranges(activity: Any) -> tuple[FloatArray, FloatArray]:
+    """Least and largest value of each unit (d,)."""
+    ends = [(values.min(axis=0), values.max(axis=0)) for _, values in read_blocks(activity)]
+    low, high = (np.stack(side) for side in zip(*ends, strict=True))
+    return low.min(axis=0), high.max(axis=0)
 
 
 def check_start(start: Generative, template: Manifold, likelihood: Likelihood) -> None:
@@ -113,7 +136,7 @@ def check_start(start: Generative, template: Manifold, likelihood: Likelihood) -
         )
 
 
-def check_further(activity: FloatArray, labels: FloatArray, gauge: str, groups: ArrayLike | None) -> None:
+def check_further(activity: Any, labels: FloatArray, gauge: str, groups: ArrayLike | None) -> None:
     """Raise where a model whose coordinates are of a gauge cannot go on with activity (n, d) and labels (n, k)."""
     n = len(activity)
     if n < MIN_SAMPLES:

@@ -24,11 +24,12 @@ from neuromanifold.models.autocorrelation import autocorrelation_time
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
-from neuromanifold.models.moments import BLOCK, Moments, chosen_rows, second_moments
+from neuromanifold.models.moments import BLOCK, Moments, second_moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.normal_motion import along_normals
 from neuromanifold.models.occupancy import DENSITY_ORDER, density, interpolated, uniform_labels
+from neuromanifold.models.samples import Samples, chosen, loaded
 from neuromanifold.models.sampling_density import SamplingDensity
 
 __all__ = [
@@ -69,8 +70,8 @@ class Basis:
         harmonics = template.harmonics(order).to(like.device)
         return cls(template, order, harmonics, grid, harmonics(grid.points), independent)
 
-    def moments(self, points: Tensor, activity: Tensor) -> Moments:
-        """Moments of activity (n, d) at known points (n, m) of the template."""
+    def moments(self, points: Tensor, activity: Samples) -> Moments:
+        """Moments of activity (n, d) at known points (n, m), or several (n, c, m) of each sample, of the template."""
         return Moments.at_points(self.harmonics, points, activity, self.independent)
 
     def decoder(self, weight: Tensor) -> HarmonicDecoder:
@@ -85,17 +86,17 @@ class Basis:
             torch.mm(self.harmonics(z)[:, : len(weight)], weight, out=out)
         return decoded
 
-    def residual_time(self, activity: Tensor, weight: Tensor, points: Tensor, groups: Tensor) -> float:
+    def residual_time(self, activity: Samples, weight: Tensor, points: Tensor, groups: Tensor) -> float:
         """Autocorrelation time, in samples, of activity (n, d) less :meth:`decoded`, inside intervals (n,).
 
         A recording of a million samples says it in a part of them, stretches spread over the whole.
         """
         if len(activity) > ENOUGH:
-            rows, stretch = (torch.as_tensor(found).to(activity.device) for found in stretches(len(activity)))
+            rows, stretch = (torch.as_tensor(found).to(points.device) for found in stretches(len(activity)))
             activity, points = activity[rows], points[rows]
             groups = torch.unique(groups[rows], return_inverse=True)[1] * len(rows) + stretch
         decoded = self.decoded(weight, points)
-        return autocorrelation_time(torch.sub(activity, decoded, out=decoded), groups)
+        return autocorrelation_time(torch.sub(loaded(activity), decoded, out=decoded), groups)
 
     def restricted(self, n_harmonics: int) -> Basis:
         """The same grid with the least order that has the first ``n_harmonics`` functions, or all."""
@@ -132,7 +133,7 @@ class Fit:
 
 
 def expectation_maximisation(
-    activity: Tensor,
+    activity: Samples,
     basis: Basis,
     start: Regression,
     n_harmonics: int,
@@ -148,8 +149,8 @@ def expectation_maximisation(
 
     Parameters
     ----------
-    activity : Tensor (n, d)
-        Samples of unknown coordinates.
+    activity : Samples (n, d)
+        Those of unknown coordinates.
     start : Regression
         First decoder.
     n_harmonics : int
@@ -166,12 +167,13 @@ def expectation_maximisation(
     """
     relabelled = labelled is None and basis.is_closed_curve
     basis = basis.restricted(max(n_harmonics, len(start.weight), 2 * DENSITY_ORDER + 1 if relabelled else 0))
+    second = second_moments(activity, basis.independent)
     regression, previous = start, -float("inf")
     prior: Prior | None = None
     density: SamplingDensity | None = None
     for n_steps in range(1, max_steps + 1):
         law = grid_posterior(basis, regression.weight, regression.noise, beta, density)
-        moments, log_likelihood = expected_moments(activity, basis, law, relabelled=relabelled)
+        moments, log_likelihood = expected_moments(activity, basis, law, second, relabelled=relabelled)
         if labelled is not None:
             moments = moments + labelled
         elif basis.is_closed_surface:
@@ -216,21 +218,27 @@ def grid_posterior(
     return NarrowPosterior(wide, basis.decoder(weight), noise, beta, density)
 
 
-def block_moments(basis: Basis, law: GridPosterior | NarrowPosterior, activity: Tensor, labels: Tensor) -> Moments:
+def block_moments(basis: Basis, law: GridPosterior | NarrowPosterior, activity: Samples, labels: Tensor) -> Moments:
     """Moments of activity (n, d) at labels (n, k) where known, else under the posterior."""
     known = torch.isfinite(labels).all(dim=1)
-    moments = basis.moments(basis.template.embed(labels[known]), chosen_rows(activity, known))
+    moments = basis.moments(basis.template.embed(labels[known]), chosen(activity, known))
     if bool(known.all()):
         return moments
-    return moments + expected_moments(chosen_rows(activity, ~known), basis, law)[0]
+    return moments + expected_moments(chosen(activity, ~known), basis, law)[0]
 
 
 def expected_moments(
-    activity: Tensor, basis: Basis, law: GridPosterior | NarrowPosterior, *, relabelled: bool = False
+    activity: Samples,
+    basis: Basis,
+    law: GridPosterior | NarrowPosterior,
+    second: Tensor | None = None,
+    *,
+    relabelled: bool = False,
 ) -> tuple[Moments, float]:
     """Moments under the posterior, and the mean log-likelihood: sums over the grid, or over sigma points.
 
-    ``relabelled``: with the coordinates of a closed curve in which it is visited uniformly.
+    ``second``: the activity's second moments where they are known. ``relabelled``: with the coordinates of a closed
+    curve in which it is visited uniformly.
     """
     if isinstance(law, GridPosterior):
         summary = law.summary(activity)
@@ -238,12 +246,12 @@ def expected_moments(
         if relabelled:
             labels = uniform_labels(basis.values, density(values, summary.mass))
             values = basis.harmonics(basis.template.embed(labels[:, None]))
-        second = second_moments(activity, basis.independent)
+        second = second_moments(activity, basis.independent) if second is None else second
         return Moments.on_grid(values, summary.mass, summary.sums, second, len(activity)), summary.log_likelihood
     points, log_likelihood = law.sigma_points(activity)
-    n_copies, points = points.shape[1], points.flatten(0, 1)
     if relabelled:
-        labels = uniform_labels(basis.values, density(basis.harmonics(points), torch.ones_like(points[:, 0])))
-        points = basis.template.embed(interpolated(labels, basis.template.angles(points)[:, 0])[:, None])
-    moments = basis.moments(points, activity.repeat_interleave(n_copies, 0))
-    return moments.thinned(n_copies), float(log_likelihood.mean())
+        flat = points.flatten(0, 1)
+        labels = uniform_labels(basis.values, density(basis.harmonics(flat), torch.ones_like(flat[:, 0])))
+        flat = basis.template.embed(interpolated(labels, basis.template.angles(flat)[:, 0])[:, None])
+        points = flat.unflatten(0, points.shape[:2])
+    return basis.moments(points, activity).thinned(points.shape[1]), float(log_likelihood.mean())

@@ -35,6 +35,7 @@ from neuromanifold.models.labelled_fit import fit_labelled
 from neuromanifold.models.labelled_samples import LabelledSamples
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, like, loaded, mean
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
 from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, Seen, lowered, remembered, updated, weights_in
 from neuromanifold.models.visit_coordinates import DrawsWrittenBack, in_visit_coordinates
@@ -76,12 +77,12 @@ class GaussianGenerative(Generative):
     def activity_jet(self, jet: TaylorJet) -> TaylorJet:
         return jet
 
-    def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> GaussianBlockFits:
-        moments_of = PosteriorMoments(self.decoder, self.noise, beta, activity, self.has_independent_noise)
+    def block_fits(self, beta: float, activity: Samples, labels: Tensor, blocks: Tensor) -> GaussianBlockFits:
+        moments_of = PosteriorMoments(self.decoder, self.noise, beta, like(activity), self.has_independent_noise)
         moments = [moments_of(activity[rows], labels[rows]) for rows in members(blocks)]
         return GaussianBlockFits(moments, moments_of.eigenvalues, self.autocorrelation_time)
 
-    def updated(self, beta: float, activity: Tensor, labels: Tensor, groups: Tensor) -> GaussianGenerative:
+    def updated(self, beta: float, activity: Samples, labels: Tensor, groups: Tensor) -> GaussianGenerative:
         if self.seen is None:
             raise InputError(NOTHING_SEEN)
         found, basis, seen = updated(self.decoder, self.noise, self.seen, beta, activity, labels, groups)
@@ -93,43 +94,43 @@ class GaussianGenerative(Generative):
         return super().arrays() | ({} if self.seen is None else self.seen.arrays())
 
     def draws(
-        self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+        self, beta: float, activity: Samples, labels: Tensor, blocks: Tensor
     ) -> tuple[HarmonicDecoder, DecoderDraws]:
         template = self.decoder.template
         most = largest_order(template, round(len(activity) / self.autocorrelation_time))
         fine = HarmonicDecoder(template, max(most, self.decoder.order), self.decoder.weight)
         if self.label_tolerance is not None or template.dim > 1 or template.periods[0] is None:
             return fine, self._draws_about(fine, beta, activity, labels, blocks)
-        visits = self.posterior(beta, activity).mean_points(activity).to(fine.weight)
+        visits = self.posterior(beta, like(activity)).mean_points(activity).to(fine.weight)
         visited, back = in_visit_coordinates(fine, visits, most)
         return fine, DrawsWrittenBack(self._draws_about(visited, beta, activity, labels, blocks), back)
 
     def _draws_about(
-        self, decoder: HarmonicDecoder, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+        self, decoder: HarmonicDecoder, beta: float, activity: Samples, labels: Tensor, blocks: Tensor
     ) -> GaussianDraws:
-        moments_of = PosteriorMoments(decoder, self.noise, beta, activity, self.has_independent_noise)
+        moments_of = PosteriorMoments(decoder, self.noise, beta, like(activity), self.has_independent_noise)
         rows = members(blocks)
         moments = [moments_of(activity[some], labels[some]).thinned(self.autocorrelation_time) for some in rows]
         return GaussianDraws(moments, moments_of.eigenvalues, decoder.weight, int(self.prior.get("n_passes", 1)))
 
 
 def fit_generative(
-    template: Manifold, activity: Tensor, labels: Tensor, groups: Tensor, settings: FitSettings, seed: int
+    template: Manifold, activity: Samples, labels: Tensor, groups: Tensor, settings: FitSettings, seed: int
 ) -> GaussianGenerative:
     """Fit decoder and noise.
 
     Parameters
     ----------
-    activity : Tensor (n, d)
+    activity : Samples (n, d)
         float64, on any device.
     labels : Tensor (n, k)
         Intrinsic angles, radians; rows with NaN are unknown.
     groups : Tensor (n,)
         Interval of each row.
     """
-    centre = activity.mean(0)
+    centre = mean(activity)
     order = largest_order(template, len(activity))
-    basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), activity, settings.independent_noise)
+    basis = Basis.make(template, order, GRID_SIZES.get(template.dim, 4096), like(activity), settings.independent_noise)
     if torch.isfinite(labels).all(dim=1).any():
         fitted = _with_labels(activity - centre, labels, groups, basis, settings)
     else:
@@ -144,12 +145,12 @@ def fit_generative(
         labels = torch.full_like(labels, torch.nan)
     time = fitted.autocorrelation_time
     independent = settings.independent_noise
-    seen = remembered(fitted.decoder, fitted.noise, time, settings.beta, activity, labels, independent)
+    seen = remembered(fitted.decoder, fitted.noise, time, settings.beta, activity, centre, labels, independent)
     return replace(fitted, seen=seen)
 
 
 def _with_labels(
-    activity: Tensor, labels: Tensor, groups: Tensor, basis: Basis, settings: FitSettings
+    activity: Samples, labels: Tensor, groups: Tensor, basis: Basis, settings: FitSettings
 ) -> GaussianGenerative:
     """Of centred activity, in the coordinates of the labels."""
     chosen = settings.offset_groups
@@ -164,7 +165,7 @@ def _with_labels(
 
 
 def _without_labels(
-    activity: Tensor, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
+    activity: Samples, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
 ) -> GaussianGenerative:
     """Of centred activity, in a gauge."""
     regression, time, held_out = _unlabelled(activity, groups, basis, settings, seed)
@@ -189,7 +190,7 @@ def _in_float64(basis: Basis, regression: Regression) -> tuple[HarmonicDecoder, 
 
 
 def _unlabelled(
-    activity: Tensor, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
+    activity: Samples, groups: Tensor, basis: Basis, settings: FitSettings, seed: int
 ) -> tuple[Regression, float, tuple[tuple[int, float], ...]]:
     """Decoder from the likeliest of several starts, along the path from coarse to fine, then of all samples."""
     if settings.start is None:
@@ -213,13 +214,13 @@ def _unlabelled(
 
 
 def _searched(
-    activity: Tensor, basis: Basis, settings: FitSettings, seed: int
+    activity: Samples, basis: Basis, settings: FitSettings, seed: int
 ) -> tuple[Regression, int, tuple[tuple[int, float], ...]]:
     """Decoder, band limit and held-out scores of the path from the likeliest of several starts."""
-    some = activity[:: -(-len(activity) // N_PATH)]
+    some = loaded(activity[:: -(-len(activity) // N_PATH)])
     n_grid = START_GRID_SIZES.get(basis.template.dim, 1024)
-    rough = Basis.make(basis.template, basis.order, n_grid, activity, basis.independent)
-    progress, fit_read = settings.progress, partial(fit_of, like=activity)
+    rough = Basis.make(basis.template, basis.order, n_grid, some, basis.independent)
+    progress, fit_read = settings.progress, partial(fit_of, like=some)
     coarse, points = best_start(
         some,
         rough,
@@ -227,12 +228,12 @@ def _searched(
         beta=settings.beta,
         keep=lambda name, compute: progress.stage(name, compute, fit_state, fit_read),
     )
-    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(activity.device)
+    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(some.device)
     path = progress.stage(
         "path",
         lambda: _path(some, held, basis, coarse.regression, points, settings.beta),
         path_state,
-        partial(path_of, like=activity),
+        partial(path_of, like=some),
     )
     return path.fit.regression, path.n_harmonics, path.held_out
 
@@ -250,10 +251,10 @@ def _path(activity: Tensor, held: Tensor, basis: Basis, coarse: Regression, poin
 
 
 def _resumed(
-    start: Generative, activity: Tensor, basis: Basis
+    start: Generative, activity: Samples, basis: Basis
 ) -> tuple[Regression, int, tuple[tuple[int, float], ...]]:
     """Those of an earlier fit: the decoder in as many harmonics as the samples determine."""
-    found = Regression(weights_in(basis, start.decoder), start.noise.to(activity), Prior(1, "power", 4.0), 0, 0.0)
+    found = Regression(weights_in(basis, start.decoder), start.noise.to(like(activity)), Prior(1, "power", 4.0), 0, 0.0)
     likeliest = max(start.held_out, key=lambda pair: pair[1], default=(0, 0.0))[0]
     return found, max(likeliest, int(start.prior["n_harmonics"])), start.held_out
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from neuromanifold.manifolds import Grid, Manifold
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, like, pieces
 
 __all__ = ["GridLaw", "GridPosterior", "PosteriorSummary"]
 
@@ -69,10 +70,10 @@ class GridLaw(ABC):
     def evidence(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """``log p(x | z_g)`` of activity (b, d) as two terms: of the sample alone (b,), and of both (b, G)."""
 
-    def probabilities(self, activity: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def probabilities(self, activity: Samples) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """For blocks of samples: activity (b, d), probabilities (b, G), marginal log-likelihood (b,)."""
-        block = max(1, BLOCK_BYTES // (activity.element_size() * len(self.grid.weights)))
-        for x in activity.split(block):
+        block = max(1, BLOCK_BYTES // (like(activity).element_size() * len(self.grid.weights)))
+        for _, x in pieces(activity, block):
             own, evidence = self.evidence(x)
             logits = evidence / self.beta + self._log_prior
             largest = logits.amax(1, keepdim=True)
@@ -83,28 +84,28 @@ class GridLaw(ABC):
                 marginal = torch.logsumexp(evidence + self._log_prior, dim=1)
             yield x, share.div_(total), own + marginal
 
-    def summary(self, activity: Tensor) -> PosteriorSummary:
+    def summary(self, activity: Samples) -> PosteriorSummary:
         """Posterior mass, weighted sums and mean log-likelihood of activity (n, d)."""
-        mass = activity.new_zeros(len(self.grid.weights))
-        sums = activity.new_zeros(len(mass), activity.shape[1])
-        total = torch.zeros((), dtype=activity.dtype, device=activity.device)
+        zeros = like(activity).new_zeros
+        mass, total = zeros(len(self.grid.weights)), zeros(())
+        sums = zeros(len(mass), activity.shape[1])
         for x, probability, log_likelihood in self.probabilities(activity):
             mass += probability.sum(0)
             sums += probability.mT @ x
             total += log_likelihood.sum()
         return PosteriorSummary(mass, sums, float(total) / len(activity))
 
-    def mean_points(self, activity: Tensor) -> Tensor:
+    def mean_points(self, activity: Samples) -> Tensor:
         """The template's point nearest to the posterior mean of each sample, (n, m)."""
         means = [p @ self.grid.points for _, p, _ in self.probabilities(activity)]
         return self.template.project(torch.cat(means))
 
-    def sample(self, activity: Tensor, generator: torch.Generator) -> Tensor:
+    def sample(self, activity: Samples, generator: torch.Generator) -> Tensor:
         """One point of the grid drawn from the posterior of each sample, (n, m)."""
         drawn = [torch.multinomial(p, 1, generator=generator)[:, 0] for _, p, _ in self.probabilities(activity)]
         return self.grid.points[torch.cat(drawn)]
 
-    def log_likelihood(self, activity: Tensor) -> Tensor:
+    def log_likelihood(self, activity: Samples) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""
         return torch.cat([log_likelihood for _, _, log_likelihood in self.probabilities(activity)])
 

@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
 from neuromanifold.models.encoder import Encoder, Posterior
+from neuromanifold.models.samples import Samples, loaded
 from neuromanifold.progress import Progress
 from neuromanifold.training import History, TrainingSettings, held_out_blocks, train
 
 __all__ = ["EncoderData", "evidence_lower_bound", "in_wide_dtype", "train_encoder"]
 
 HELD_OUT = 0.2
-# The encoder learns from at most this many samples, evenly spaced: neighbours in time say the same.
+# The encoder learns from at most this many samples.
 N_TRAIN = 10000
 
 
@@ -36,6 +37,13 @@ class EncoderData:
 
     activity: Tensor
     task_points: Tensor
+
+    @classmethod
+    def of(cls, activity: Samples, task_points: Tensor) -> EncoderData:
+        """At most ``N_TRAIN`` of the samples, evenly spaced: neighbours in time say the same."""
+        stride = -(-len(activity) // N_TRAIN)
+        some = loaded(activity[::stride]).to(torch.float32)
+        return cls(some, task_points[::stride].to(some))
 
 
 def evidence_lower_bound(
@@ -65,8 +73,6 @@ def train_encoder(
     verbose: bool,
 ) -> dict[str, History]:
     """Train in the two stages of the module's docstring, each stopped by held-out blocks of samples."""
-    stride = -(-len(data.activity) // N_TRAIN)
-    data = EncoderData(data.activity[::stride], data.task_points[::stride])
     device, n = data.activity.device, len(data.activity)
     held = held_out_blocks(n, HELD_OUT, torch.Generator().manual_seed(seed)).to(device)
     rows = torch.arange(n, device=device)

@@ -22,6 +22,7 @@ from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Regression
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, loaded
 
 __all__ = ["label_error_score", "labels_err"]
 
@@ -31,18 +32,20 @@ LEAST_SCORE = 3.0
 MAX_SAMPLES = 10000
 
 
-def labels_err(activity: Tensor, points: Tensor, basis: Basis, regression: Regression, thinning: float) -> bool:
+def labels_err(activity: Samples, points: Tensor, basis: Basis, regression: Regression, thinning: float) -> bool:
     """Whether the labels' points (n, m) are off by more than the activity (n, d) of samples there can explain."""
     return label_error_score(activity, points, basis, regression, thinning) > LEAST_SCORE
 
 
-def label_error_score(activity: Tensor, points: Tensor, basis: Basis, regression: Regression, thinning: float) -> float:
+def label_error_score(
+    activity: Samples, points: Tensor, basis: Basis, regression: Regression, thinning: float
+) -> float:
     """T summed over samples (n, d) at their labels' points (n, m), in standard errors.
 
     ``thinning`` is the samples' autocorrelation time, in samples.
     """
     step = -(-len(points) // MAX_SAMPLES)
-    scores = _scores(activity[::step], points[::step], basis.decoder(regression.weight), regression.noise)
+    scores = _scores(loaded(activity[::step]), points[::step], basis.decoder(regression.weight), regression.noise)
     return float(scores.sum() / (scores.square().sum() * max(thinning / step, 1.0)).sqrt())
 
 

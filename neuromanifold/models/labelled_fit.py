@@ -18,9 +18,10 @@ from neuromanifold.models.expectation_maximisation import Basis, expectation_max
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
 from neuromanifold.models.label_errors import labels_err
 from neuromanifold.models.labelled_samples import LabelFit, LabelledSamples
-from neuromanifold.models.moments import Moments, chosen_rows
+from neuromanifold.models.moments import Moments
 from neuromanifold.models.noisy_labels import fit_noisy_labels, takes_tolerance
 from neuromanifold.models.offsets import fit_turns
+from neuromanifold.models.samples import Samples, chosen
 from neuromanifold.models.sizes import largest_order
 from neuromanifold.models.turns import wrapped
 from neuromanifold.models.twicing import once_or_twice
@@ -67,13 +68,13 @@ def _err(samples: LabelledSamples, basis: Basis, regression: Regression, time: f
         return bool(tolerance)
     known = samples.known
     points = basis.template.embed(samples.labels[known])
-    return labels_err(chosen_rows(samples.activity, known), points, basis, regression, time)
+    return labels_err(chosen(samples.activity, known), points, basis, regression, time)
 
 
 def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Regression, float]:
     """Decoder from the labelled samples, then from all; no finer than the labelled ones alone determine."""
     activity, known = samples.activity, samples.known
-    points, labelled = basis.template.embed(samples.labels[known]), chosen_rows(activity, known)
+    points, labelled = basis.template.embed(samples.labels[known]), chosen(activity, known)
     moments = basis.moments(points, labelled)
     moments = moments.restricted(_n_harmonics(basis, len(points)))
     thinned, time = _thinned(moments, labelled, points, samples.intervals[known], basis)
@@ -96,7 +97,7 @@ def _at_labels(samples: LabelledSamples, basis: Basis, beta: float) -> tuple[Reg
 
 
 def _thinned(
-    moments: Moments, activity: Tensor, points: Tensor, intervals: Tensor, basis: Basis
+    moments: Moments, activity: Samples, points: Tensor, intervals: Tensor, basis: Basis
 ) -> tuple[Moments, float]:
     """Moments of as many samples at known points as are independent, and the residual's autocorrelation time."""
     # Residuals need no choice of prior.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold.models.harmonic_regression import Regression
+from neuromanifold.models.samples import Samples, chosen
 
 __all__ = ["LabelFit", "LabelledSamples"]
 
@@ -19,7 +20,7 @@ class LabelledSamples:
 
     Attributes
     ----------
-    activity : Tensor (n, d)
+    activity : Samples (n, d)
     labels : Tensor (n, k)
         Radians; a row with NaN is unknown.
     intervals : Tensor (n,)
@@ -29,7 +30,7 @@ class LabelledSamples:
     n_groups : int
     """
 
-    activity: Tensor
+    activity: Samples
     labels: Tensor
     intervals: Tensor
     offset_groups: Tensor
@@ -43,15 +44,15 @@ class LabelledSamples:
     @property
     def sizes(self) -> Tensor:
         """Labels of each group (n_groups,)."""
-        return torch.bincount(self.offset_groups[self.known], minlength=self.n_groups).to(self.activity)
+        return torch.bincount(self.offset_groups[self.known], minlength=self.n_groups).to(self.labels)
 
     def __len__(self) -> int:
         return len(self.activity)
 
-    def group(self, number: int) -> tuple[Tensor, Tensor]:
+    def group(self, number: int) -> tuple[Samples, Tensor]:
         """Activity (n_g, d) and labels (n_g, k) of the labelled samples of a group."""
         rows = self.known & (self.offset_groups == number)
-        return self.activity[rows], self.labels[rows]
+        return chosen(self.activity, rows), self.labels[rows]
 
     def turned(self, turns: Tensor) -> LabelledSamples:
         """With the turn (n_groups, k) of each group taken from its labels."""

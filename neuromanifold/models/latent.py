@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
+from neuromanifold.data.blocks import in_blocks, is_streamed, read
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative, Law
 from neuromanifold.models.checks import check_counts
 from neuromanifold.models.encoder import Encoder, Posterior
-from neuromanifold.models.inference import evidence_lower_bound, in_wide_dtype
+from neuromanifold.models.inference import evidence_lower_bound
 from neuromanifold.models.likelihoods import LIKELIHOODS
+from neuromanifold.models.samples import Samples, like, loaded, samples_of
 
 __all__ = ["LatentMixin"]
 
@@ -65,13 +68,13 @@ class LatentMixin:
     def encode(self, X: ArrayLike) -> Posterior:
         """The encoder's posterior of each row: a law with ``loc`` (n, m) of unit norm and ``concentration``."""
         encoder = self._encoder()
-        x = self._input(X).to(torch.float32)
+        x = loaded(self._input(X)).to(torch.float32)
         with torch.no_grad():
             return encoder(self.generative_.features(x))
 
     def elbo(self, X: ArrayLike, random_state: RandomState = 0) -> float:
         """Mean evidence lower bound of the encoder's posterior, nats a row; at most ``score`` for beta = 1."""
-        law, x = self.encode(X), self._input(X).to(torch.float32)
+        law, x = self.encode(X), loaded(self._input(X)).to(torch.float32)
         likelihood = self.generative_.likelihood(x)
         generator = torch.Generator(device=x.device).manual_seed(spawn_seeds(random_state, 1)[0])
         with torch.no_grad():
@@ -83,16 +86,23 @@ class LatentMixin:
             raise InputError(f"there is no encoder on the template {self.template_.name!r}; use transform")
         return self.encoder_
 
-    def _validated(self, X: ArrayLike, *, reset: bool) -> FloatArray:
-        activity = validated(self, X, reset=reset)
+    def _validated(self, X: ArrayLike, *, reset: bool) -> Any:
+        """Activity (n, d) as an array in memory or streamed, whose values are looked at as they are read."""
+        activity: Any = validated(self, read(X, slice(2)) if is_streamed(X) else X, reset=reset)
+        if is_streamed(X):
+            activity = in_blocks(getattr(X, "data", X)).astype(np.float64)
         if LIKELIHOODS[self.likelihood].of_counts:
             check_counts(activity, self.likelihood)
         return activity
 
-    def _input(self, X: ArrayLike) -> Tensor:
-        check_is_fitted(self)
-        activity = self._validated(X, reset=False)
-        return in_wide_dtype(torch.as_tensor(activity).to(self._device))
+    def _samples(self, activity: Any) -> Samples:
+        """Validated activity on the device, in float64 where it has that (Apple's MPS has not)."""
+        dtype = torch.float32 if self._device.type == "mps" else torch.float64
+        return samples_of(activity, torch.zeros((), dtype=dtype, device=self._device))
 
-    def _law(self, like: Tensor) -> Law:
-        return self.generative_.posterior(self.beta, like)
+    def _input(self, X: ArrayLike) -> Samples:
+        check_is_fitted(self)
+        return self._samples(self._validated(X, reset=False))
+
+    def _law(self, samples: Samples) -> Law:
+        return self.generative_.posterior(self.beta, like(samples))

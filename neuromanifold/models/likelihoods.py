@@ -15,6 +15,7 @@ from neuromanifold.models.counts.generative import CountGenerative, fit_counts
 from neuromanifold.models.counts.law import CountLaw
 from neuromanifold.models.counts.updates import SeenCounts
 from neuromanifold.models.generative import GaussianGenerative, fit_generative
+from neuromanifold.models.samples import Samples
 from neuromanifold.models.updates import Seen
 
 __all__ = ["LIKELIHOODS", "Likelihood"]
@@ -36,7 +37,7 @@ class Likelihood:
         Of what ``fit`` gives.
     """
 
-    fit: Callable[[Manifold, Tensor, Tensor, Tensor, FitSettings, int], Generative]
+    fit: Callable[[Manifold, Samples, Tensor, Tensor, FitSettings, int], Generative]
     restored: Callable[[Mapping[str, Any], Mapping[str, Tensor], float], Generative]
     of_counts: bool
     half: type[Generative]

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from neuromanifold.manifolds import Harmonics
+from neuromanifold.models.samples import Samples, like, pieces
 
-__all__ = ["Moments", "chosen_rows", "second_moments"]
+__all__ = ["Moments", "second_moments"]
 
 # Rows of one block: the harmonics of a block stay in a few tens of megabytes.
 BLOCK = 16384
@@ -39,15 +40,20 @@ class Moments:
         return self.second.ndim == 1
 
     @classmethod
-    def at_points(cls, harmonics: Harmonics, points: Tensor, activity: Tensor, independent: bool = False) -> Moments:
-        """Moments of activity (n, d) at known points (n, m) of the template; ``independent`` noise or not."""
-        gram = activity.new_zeros(len(harmonics), len(harmonics))
-        cross = activity.new_zeros(len(harmonics), activity.shape[1])
-        for z, x in zip(points.split(BLOCK), activity.split(BLOCK), strict=True):
-            h = harmonics(z)
+    def at_points(cls, harmonics: Harmonics, points: Tensor, activity: Samples, independent: bool = False) -> Moments:
+        """Moments of activity (n, d) at known points (n, m) of the template, or as many copies of each sample as it has
+        points (n, c, m); ``independent`` noise or not.
+        """
+        n_copies = 1 if points.ndim == 2 else points.shape[1]
+        zeros, d = like(activity).new_zeros, activity.shape[1]
+        gram, cross = zeros(len(harmonics), len(harmonics)), zeros(len(harmonics), d)
+        second = zeros(d) if independent else zeros(d, d)
+        for rows, x in pieces(activity, BLOCK):
+            h = harmonics(points[rows].reshape(-1, points.shape[-1]))
             gram += h.mT @ h
-            cross += h.mT @ x
-        return cls(gram, cross, second_moments(activity, independent), len(activity))
+            cross += h.mT @ x.repeat_interleave(n_copies, 0) if n_copies > 1 else h.mT @ x
+            second += second_moments(x, independent)
+        return cls(gram, cross, n_copies * second, n_copies * len(activity))
 
     @classmethod
     def on_grid(cls, values: Tensor, mass: Tensor, sums: Tensor, second: Tensor, n_samples: int) -> Moments:
@@ -90,11 +96,10 @@ class Moments:
         return self.second - overlap - overlap.mT + weight.mT @ self.gram @ weight
 
 
-def chosen_rows(values: Tensor, mask: Tensor) -> Tensor:
-    """Rows (m, ...) of a mask (n,); where that is all, the values themselves, and no copy of a long recording."""
-    return values if bool(mask.all()) else values[mask]
-
-
-def second_moments(activity: Tensor, independent: bool) -> Tensor:
+def second_moments(activity: Samples, independent: bool) -> Tensor:
     """``sum_i x_i x_i^T`` (d, d) of activity (n, d), or its diagonal (d,)."""
-    return activity.square().sum(0) if independent else activity.mT @ activity
+    d = activity.shape[1]
+    total = like(activity).new_zeros(d) if independent else like(activity).new_zeros(d, d)
+    for _, x in pieces(activity, BLOCK):
+        total += x.square().sum(0) if independent else x.mT @ x
+    return total

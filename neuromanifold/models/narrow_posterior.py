@@ -20,6 +20,7 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, like, pieces
 from neuromanifold.models.sampling_density import SamplingDensity
 
 __all__ = ["NarrowPosterior"]
@@ -63,28 +64,28 @@ class NarrowPosterior:
         self._beta = beta
         self._density = density
 
-    def mean_points(self, activity: Tensor) -> Tensor:
+    def mean_points(self, activity: Samples) -> Tensor:
         """The nearest point of the manifold to each sample, as points (n, m) of the template."""
-        return torch.cat([self._nearest(x) for x in activity.split(BLOCK)])
+        return torch.cat([self._nearest(x) for _, x in pieces(activity, BLOCK)])
 
-    def sigma_points(self, activity: Tensor) -> tuple[Tensor, Tensor]:
+    def sigma_points(self, activity: Samples) -> tuple[Tensor, Tensor]:
         """Points (n, 2k, m) of equal weight with the posterior's mean and covariance; log-likelihood (n,).
 
         A decoder fitted to the nearest points alone would take the noise along the manifold for signal.
         """
         k = self.template.dim
-        axes = k**0.5 * torch.cat([torch.eye(k), -torch.eye(k)], dim=1).to(activity)
-        found = [self._spread(x, axes.expand(len(x), k, 2 * k)) for x in activity.split(BLOCK)]
+        axes = k**0.5 * torch.cat([torch.eye(k), -torch.eye(k)], dim=1).to(like(activity))
+        found = [self._spread(x, axes.expand(len(x), k, 2 * k)) for _, x in pieces(activity, BLOCK)]
         return torch.cat([points for points, _ in found]), torch.cat([log_likelihood for _, log_likelihood in found])
 
-    def sample(self, activity: Tensor, generator: torch.Generator) -> Tensor:
+    def sample(self, activity: Samples, generator: torch.Generator) -> Tensor:
         """One point drawn from the posterior of each sample, (n, m)."""
         shape = len(activity), self.template.dim, 1
-        normal = torch.randn(shape, generator=generator, dtype=activity.dtype, device=activity.device)
-        blocks = zip(activity.split(BLOCK), normal.split(BLOCK), strict=True)
-        return torch.cat([self._spread(x, steps)[0][:, 0] for x, steps in blocks])
+        some = like(activity)
+        normal = torch.randn(shape, generator=generator, dtype=some.dtype, device=some.device)
+        return torch.cat([self._spread(x, normal[rows])[0][:, 0] for rows, x in pieces(activity, BLOCK)])
 
-    def log_likelihood(self, activity: Tensor) -> Tensor:
+    def log_likelihood(self, activity: Samples) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""
         return self.sigma_points(activity)[1]
 

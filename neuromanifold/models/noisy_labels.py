@@ -26,6 +26,7 @@ from neuromanifold.models.labelled_samples import LabelFit, LabelledSamples
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, chosen, loaded
 from neuromanifold.models.turns import best_turns, mean_turn, turned_points, turned_weight, wrapped
 
 __all__ = ["fit_noisy_labels", "takes_tolerance"]
@@ -91,7 +92,7 @@ def _first_state(samples: LabelledSamples, basis: Basis, start: Regression, tole
     """Tolerance from the labels' distances to the posterior means of activity alone."""
     law, known = grid_posterior(basis, start.weight, start.noise), samples.known
     points = basis.template.embed(samples.labels[known])
-    distance = basis.template.distance(law.mean_points(samples.activity[known]), points)
+    distance = basis.template.distance(law.mean_points(chosen(samples.activity, known)), points)
     scatter = float((distance.square().mean() / basis.template.dim).sqrt())
     turns = samples.labels.new_zeros(samples.n_groups, basis.template.dim)
     return LabelFit(start, tolerance or max(scatter, LEAST_TOLERANCE), turns)
@@ -146,7 +147,7 @@ def _expected(samples: LabelledSamples, basis: Basis, state: LabelFit, beta: flo
     for number, turn in enumerate(state.turns):
         activity, labels = samples.group(number)
         points = turned_points(template, labels, turn)
-        both, likelihood = _weighted_moments(torch.cat([activity, points], 1), basis, joint)
+        both, likelihood = _weighted_moments(torch.cat([loaded(activity), points], 1), basis, joint)
         embedding = decoder[:, n_units:]
         overlaps.append(embedding.mT @ both.cross[: len(decoder), n_units:])
         residual = both.restricted(len(decoder)).residual(decoder)
@@ -175,7 +176,7 @@ def _coordinates(basis: Basis) -> Tensor:
     return weight[: int(used.max()) + 1]
 
 
-def _weighted_moments(activity: Tensor, basis: Basis, law: GridPosterior | NarrowPosterior) -> tuple[Moments, float]:
+def _weighted_moments(activity: Samples, basis: Basis, law: GridPosterior | NarrowPosterior) -> tuple[Moments, float]:
     """Moments under the posterior, and the summed log-likelihood; nothing of nobody."""
     if len(activity) == 0:
         return basis.moments(basis.grid.points[:0], activity), 0.0

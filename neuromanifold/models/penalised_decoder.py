@@ -22,6 +22,7 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.regularizers import DecoderRegularizer, Penalty, Regularizer, TrainingBatch, TrainingData
+from neuromanifold.models.samples import Samples, loaded
 from neuromanifold.training import TrainingSettings, train
 
 __all__ = ["check_acts_on_decoder", "penalised"]
@@ -42,7 +43,7 @@ def check_acts_on_decoder(regularizers: Sequence[Regularizer]) -> None:
 
 
 def penalised(
-    generative: Generative, activity: Tensor, regularizers: Sequence[Regularizer], beta: float, seed: int
+    generative: Generative, activity: Samples, regularizers: Sequence[Regularizer], beta: float, seed: int
 ) -> Generative:
     """The generative half with its decoder under regularisers, fitted to activity (n, d) before.
 
@@ -50,7 +51,7 @@ def penalised(
     """
     if not any(regularizer.weight > 0 for regularizer in regularizers):
         return generative
-    some = activity[:: -(-len(activity) // N_SAMPLES)]
+    some = loaded(activity[:: -(-len(activity) // N_SAMPLES)])
     points = generative.posterior(beta, some).mean_points(some).cpu().double()
     x = some.cpu().double()
     centre = x.mean(0)

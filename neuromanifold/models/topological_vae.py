@@ -48,6 +48,7 @@ from neuromanifold.models.offset_groups import OffsetGroups, offsets_table
 from neuromanifold.models.penalised_decoder import check_acts_on_decoder, penalised
 from neuromanifold.models.regularizers import Regularizer
 from neuromanifold.models.regularizers.holder import RegularizedMixin, check_regularizers
+from neuromanifold.models.samples import Samples, like, loaded
 from neuromanifold.progress import Progress, progress_of, work_key
 from neuromanifold.training import TrainingSettings
 
@@ -202,7 +203,9 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         Parameters
         ----------
         X : array (n, d)
-            Activity, rows in time order; whole numbers where the likelihood is of counts.
+            Activity, rows in time order; whole numbers where the likelihood is of counts. A dask array is read a block
+            of time at a time, as often as the fit goes over the samples (Gaussian likelihood and exact labels, or none;
+            of counts, and where labels err, it is read whole).
         y : array or DataArray (n,), (n, k) or (n, m), optional
             Task coordinates where they are known; rows with NaN are unknown. Intrinsic angles, in radians unless
             ``attrs["units"]`` of a DataArray says degrees, or points of the template (unit vectors on circle and
@@ -231,6 +234,7 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         self._device = resolve_device(self.device)
         seeds = spawn_seeds(self.random_state, 2)
         x, u, intervals = self._tensors(activity, labels, groups)
+        x = loaded(x) if LIKELIHOODS[self.likelihood].of_counts else x
         tolerance = None if self.label_tolerance == "auto" else float(self.label_tolerance)
         settings = FitSettings(
             float(self.beta),
@@ -256,12 +260,12 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
             self.offsets_ = offsets_table(offset_groups.names, self.generative_.offsets)
         self.gauge_ = "task coordinates" if np.isfinite(labels).all(1).any() else gauge_name(template)
         task_points = template.embed(torch.as_tensor(labels))
-        self._fit_encoder(activity, task_points, seeds[1], encoder, settings.progress)
+        self._fit_encoder(x, task_points, seeds[1], encoder, settings.progress)
         self.log_likelihood_ = self.score(activity)
         settings.progress.finish()
         return self
 
-    def _progress(self, settings: FitSettings, *data: Tensor) -> Progress:
+    def _progress(self, settings: FitSettings, *data: Samples) -> Progress:
         """What a fit to such data has finished: in the file of ``checkpoint``, or in a folder of checkpoints."""
         repeatable = isinstance(self.random_state, Integral)
         if self.checkpoint is not None and not repeatable:
@@ -315,18 +319,15 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         self._adopt(penalised(generative, x, self.regularizers, float(self.beta), seeds[0]))
         self.offsets_ = offsets
         task_points = self.template_.embed(torch.as_tensor(labels))
-        self._fit_encoder(activity, task_points, seeds[1], self.encoder_, Progress())
+        self._fit_encoder(x, task_points, seeds[1], self.encoder_, Progress())
         self.log_likelihood_ = self.score(activity)
         return self
 
-    def _tensors(
-        self, activity: FloatArray, labels: FloatArray, groups: ArrayLike | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _tensors(self, activity: Any, labels: FloatArray, groups: ArrayLike | None) -> tuple[Samples, Tensor, Tensor]:
         """Activity, labels and number of each row's interval, on the device."""
-        x = torch.as_tensor(activity, dtype=torch.float32 if self._device.type == "mps" else torch.float64)
-        x = x.to(self._device)
+        x = self._samples(activity)
         intervals = torch.as_tensor(interval_numbers(groups, len(x)))
-        return x, torch.as_tensor(labels).to(x), intervals.to(x.device)
+        return x, torch.as_tensor(labels).to(like(x)), intervals.to(like(x).device)
 
     def _adopt(self, generative: Generative) -> None:
         self.generative_ = generative
@@ -341,17 +342,16 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         self.immersion_ = Immersion(self.template_, generative.mean)
 
     def _fit_encoder(
-        self, activity: FloatArray, task_points: Tensor, seed: int, start: Encoder | None, progress: Progress
+        self, activity: Samples, task_points: Tensor, seed: int, start: Encoder | None, progress: Progress
     ) -> None:
         if not has_encoder(self.template_):
             self.encoder_, self.histories_ = None, {}
             return
-        x = torch.as_tensor(activity, dtype=torch.float32)
+        data = EncoderData.of(activity, task_points)
         encoder = start
         if encoder is None:
-            seen, generator = self.generative_.features(x), torch.Generator().manual_seed(seed)
+            seen, generator = self.generative_.features(data.activity.cpu()), torch.Generator().manual_seed(seed)
             encoder = Encoder(self.template_, seen.mean(0), seen.std(0), self.hidden, generator)
-        data = EncoderData(x.to(self._device), task_points.to(torch.float32).to(self._device))
         settings = TrainingSettings(self.max_epochs, self.batch_size, self.learning_rate, self.patience)
         self.encoder_ = encoder.to(self._device)
         self.histories_ = train_encoder(

@@ -24,6 +24,7 @@ from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior, Regression, fit_regression
 from neuromanifold.models.moments import Moments
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, chosen, like
 from neuromanifold.models.sizes import GRID_SIZES, largest_order
 from neuromanifold.models.twicing import once_or_twice
 
@@ -84,39 +85,41 @@ def remembered(
     noise: Noise,
     time: float,
     beta: float,
-    activity: Tensor,
+    activity: Samples,
+    centre: Tensor,
     labels: Tensor,
     independent: bool,
 ) -> Seen:
-    """What a fitted decoder remembers of activity (n, d) with labels (n, k), NaN where unknown.
+    """What a fitted decoder remembers of activity (n, d) of mean ``centre`` with labels (n, k), NaN where unknown.
 
     ``independent`` says whether the noise of units was taken to be.
     """
-    basis, centre = seen_basis(decoder.template, activity, independent), activity.mean(0)
+    basis = seen_basis(decoder.template, like(activity), independent)
     moments = _moments(
-        basis, weights_in(basis, lowered(decoder, centre)), noise.to(activity), beta, activity - centre, labels
+        basis, weights_in(basis, lowered(decoder, centre)), noise.to(like(activity)), beta, activity - centre, labels
     )
     return Seen(moments.to(KEPT), centre.cpu().double(), time)
 
 
 def updated(
-    decoder: HarmonicDecoder, noise: Noise, seen: Seen, beta: float, activity: Tensor, labels: Tensor, groups: Tensor
+    decoder: HarmonicDecoder, noise: Noise, seen: Seen, beta: float, activity: Samples, labels: Tensor, groups: Tensor
 ) -> tuple[Regression, Basis, Seen]:
     """The decoder of the samples so far and of activity (n, d) with labels (n, k), inside intervals (n,).
 
     The regression is of activity less the centre.
     """
-    basis, centre = seen_basis(decoder.template, activity, seen.moments.independent), seen.centre.to(activity)
+    some = like(activity)
+    basis, centre = seen_basis(decoder.template, some, seen.moments.independent), seen.centre.to(some)
     x, known = activity - centre, torch.isfinite(labels).all(dim=1)
-    weight, noise = weights_in(basis, lowered(decoder, centre)), noise.to(activity)
+    weight, noise = weights_in(basis, lowered(decoder, centre)), noise.to(some)
     points = grid_posterior(basis, weight, noise, beta).mean_points(x)
     points[known] = basis.template.embed(labels[known])
     time = basis.residual_time(x, weight, points, groups)
     n_before = seen.moments.n_samples
     time = (seen.time * n_before + time * len(x)) / (n_before + len(x))
     size = len(basis.template.harmonics(largest_order(basis.template, round((n_before + len(x)) / time))))
-    fixed = seen.moments.to(activity)
-    fixed = fixed + basis.moments(points[known], x[known])
+    fixed = seen.moments.to(some)
+    fixed = fixed + basis.moments(basis.template.embed(labels[known]), chosen(x, known))
     if bool(known.all()):
         independent = fixed.restricted(size).thinned(time)
         found = once_or_twice(independent, basis, fit_regression(independent, basis.harmonics.eigenvalues))
@@ -137,6 +140,6 @@ def updated(
     return found, basis, Seen(seen.moments + moments.to(KEPT), seen.centre, time)
 
 
-def _moments(basis: Basis, weight: Tensor, noise: Noise, beta: float, activity: Tensor, labels: Tensor) -> Moments:
+def _moments(basis: Basis, weight: Tensor, noise: Noise, beta: float, activity: Samples, labels: Tensor) -> Moments:
     """At labels where known, else under the posterior of a decoder of weights (q, d)."""
     return block_moments(basis, grid_posterior(basis, weight, noise, beta), activity, labels)

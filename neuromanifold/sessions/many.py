@@ -140,31 +140,43 @@ def analyze_sources(
     n_jobs: int | None = None,
     verbose: bool = False,
     random_state: RandomState = None,
+    share: tuple[int, int] | None = None,
     **settings: Any,
 ) -> Study:
-    """:func:`analyze_many` of sources, which say themselves of what animal and group they are."""
+    """:func:`analyze_many` of sources, which say themselves of what animal and group they are.
+
+    ``share``: k of n, from 1. Only every n-th session from the k-th on is analysed, and nothing is pooled: n calls (the
+    tasks of a job array) fill the folder ``out`` together, and one without a share reads what they left.
+    """
     n_sessions = len(found) if isinstance(found, Sized) else None
     check_draws(n_pooled_bootstrap, level)
+    first, of = share or (1, 1)
+    if not 1 <= first <= of or (share is not None and out is None):
+        raise InputError(f"share is {share} with out={out}: give k of n, 1 <= k <= n, and the folder out of all shares")
     if align_to is not None and variable is not None:
         raise InputError(
             "with a variable the coordinates are the variable's own; align_to brings fits without one together: give "
             "one of the two"
         )
-    folder = None if out is None else Path(out) / "sessions"
+    folder = None if out is None else Path(out).absolute() / "sessions"
     if verbose:
         found = _told(iter(found), n_sessions, n_jobs)
     root = np.random.SeedSequence(_entropy(random_state))
     jobs = (
         delayed(run)(source, variable, align_to, folder, settings, _seed(root, number))
         for number, source in enumerate(found)
+        if number % of == first - 1
     )
     results = spread(jobs, n_jobs, pre_dispatch="n_jobs")
     sessions: list[Session] = []
-    with tqdm(total=n_sessions, desc="sessions", disable=not verbose) as bar:
+    n_mine = None if n_sessions is None else len(range(first - 1, n_sessions, of))
+    with tqdm(total=n_mine, desc="sessions", disable=not verbose) as bar:
         for session in results:
             sessions.append(session)
             bar.set_postfix_str(f"{session.name}: {session.error or session.facts['verdict']}"[:60])
             bar.update()
+    if share is not None:
+        return Study(sessions, None, None, (), (f"Share {first} of {of}: nothing is pooled yet.",), settings)
     together = pool(sessions, n_bootstrap=n_pooled_bootstrap, level=level, random_state=_seed(root, -1))
     stated = {"variable": variable, "align_to": align_to, "n_sessions": len(sessions), **settings}
     stated |= {"n_pooled_bootstrap": n_pooled_bootstrap, "level": level, "random_state": str(random_state)}

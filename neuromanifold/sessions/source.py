@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold.data.blocks import is_streamed, read_blocks
 from neuromanifold.data.joined import join_sessions
 from neuromanifold.data.readers import READERS, load, recordings_in
 from neuromanifold.data.recording import check
@@ -68,9 +69,14 @@ class Source:
                 found.update(f"{path.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
         else:
             for name in sorted(map(str, self.origin.variables)):
-                values = self.origin[name].to_numpy()
+                values = self.origin[name]
                 text = values.dtype.kind in "OUS"
-                found.update(name.encode() + (repr(values.tolist()).encode() if text else values.tobytes()))
+                found.update(name.encode() + (repr(values.to_numpy().tolist()).encode() if text else b""))
+                if is_streamed(values):
+                    for _, block in read_blocks(values.data):
+                        found.update(block.tobytes())
+                elif not text:
+                    found.update(values.to_numpy().tobytes())
         return found.hexdigest()
 
     @property
@@ -112,7 +118,8 @@ def sources(
             name,
             str(animal or attrs.get("animal", name)),
             str(group or attrs.get("group", "")),
-            origin if isinstance(origin, xr.Dataset) else Path(origin),
+            # Workers of a cluster may be at home in another folder.
+            origin if isinstance(origin, xr.Dataset) else Path(origin).absolute(),
             dict(reading or {}),
             dict(units or {}),
         )

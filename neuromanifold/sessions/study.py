@@ -51,7 +51,7 @@ class Study:
     def table(self) -> pd.DataFrame:
         """A row for each session: verdict, decoding error (degrees), means of |H| with intervals, reasons."""
         rows = [session.row() | {"pooled": session.name in self.members} for session in self.sessions]
-        return pd.DataFrame(rows).set_index("session")
+        return pd.DataFrame(rows, columns=None if rows else ["session"]).set_index("session")
 
     @property
     def failures(self) -> dict[str, str]:

@@ -9,8 +9,7 @@ import numpy as np
 from neuromanifold._blocks import parts
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._settings import check_choice, check_whole
-from neuromanifold._typing import ArrayLike, FloatArray, IntArray
-from neuromanifold.data.intervals import interval_numbers
+from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS
 from neuromanifold.topology.significance import NullKind, intervals_of
 
@@ -100,9 +99,9 @@ def check_units(activity: FloatArray, density_quantile: float) -> None:
         )
 
 
-def check_intervals(groups: ArrayLike | None, n_samples: int, null: NullKind) -> IntArray:
-    """Interval of each row (n,), long enough for the null."""
-    intervals = interval_numbers(groups, n_samples)
+def check_intervals(intervals: IntArray, null: NullKind) -> None:
+    """Refuse intervals (n,) too short for the null."""
+    n_samples = len(intervals)
     _, lengths = intervals_of(intervals)
     if null == "time-shift" and 2 * lengths[lengths >= MIN_INTERVAL].sum() < n_samples:
         raise InputError(
@@ -110,4 +109,3 @@ def check_intervals(groups: ArrayLike | None, n_samples: int, null: NullKind) ->
             f'shift units in time inside them (at least {MIN_INTERVAL}). Use finer bins, or null="permutation" if '
             "samples may be exchanged"
         )
-    return intervals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,8 @@ from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
 from neuromanifold._settings import check_jobs
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
+from neuromanifold.data.blocks import is_streamed, read, read_blocks
+from neuromanifold.data.intervals import evenly_thinned, interval_numbers
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
@@ -45,6 +47,9 @@ IN_DIRECTIONS = (
 
 class Topology(TransformerMixin, BaseEstimator):
     """Template manifold of a population by persistent homology over Z2 and Z3 with shuffled controls.
+
+    Of more than :data:`~neuromanifold.data.intervals.LONGEST` samples an even share is looked at
+    (:func:`~neuromanifold.data.intervals.evenly_thinned`), in memory or read in blocks alike.
 
     The activity is stabilised, standardised, projected on principal components, freed of stray points and reduced to
     farthest-point landmarks of unit RMS radius; bars of their Vietoris-Rips filtration are compared with those of the
@@ -151,7 +156,7 @@ class Topology(TransformerMixin, BaseEstimator):
     def fit(self, X: ArrayLike | xr.Dataset, y: None = None, groups: ArrayLike | None = None) -> Topology:
         """Decide the template of activity X (n, d), rows in time order inside each interval of ``groups`` (n,).
 
-        ``X`` may also be a prepared recording, which brings its own intervals.
+        ``X`` may also be a prepared recording, which brings its own intervals and need not fit in memory.
 
         Raises
         ------
@@ -174,14 +179,14 @@ class Topology(TransformerMixin, BaseEstimator):
         for degree, (name, number) in enumerate(landmarks.items(), start=1):
             check_cost(name, number, degree)
         self.null_ = self._null(X)
-        activity, intervals = self._activity(X, groups)
+        rows, activity, intervals = self._activity(X, groups)
         rng = numpy_generator(self.random_state)
         n_components = self._n_components(activity, intervals, rng)
         found = self._look(activity, intervals, n_components, rng)
         self._state(found)
         points = self._reduction(activity)
         self._fit_coordinates(points, rng)
-        self._fit_cycles(points, rng)
+        self._fit_cycles(points, rows, rng)
         self.bars_ = self._bars(found.evidence)
         return self
 
@@ -193,6 +198,8 @@ class Topology(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given = to_arrays(X).X if isinstance(X, xr.Dataset) else X
+        if is_streamed(given):
+            return np.concatenate([self.transform(block) for _, block in read_blocks(given)])
         activity = self._stabilised(validated(self, given, reset=False))
         if self._coordinates is None:
             return np.full((len(activity), 1), np.nan)
@@ -206,14 +213,21 @@ class Topology(TransformerMixin, BaseEstimator):
         unordered = isinstance(X, xr.Dataset) and not int(X.attrs.get("time_ordered", 1))
         return "permutation" if unordered else "time-shift"
 
-    def _activity(self, X: ArrayLike | xr.Dataset, groups: ArrayLike | None) -> tuple[FloatArray, IntArray]:
+    def _activity(self, X: ArrayLike | xr.Dataset, groups: ArrayLike | None) -> tuple[IntArray, FloatArray, IntArray]:
+        """Rows that are looked at, their activity, and their intervals."""
         if isinstance(X, xr.Dataset):
             arrays = to_arrays(X)
             X, groups = arrays.X, arrays.groups if groups is None else groups
-        activity = validated(self, X, reset=True)
+        whole: Any = X if is_streamed(X) else validated(self, X, reset=True)
+        intervals = interval_numbers(groups, len(whole))
+        thinned = evenly_thinned(intervals)
+        activity = read(whole, thinned)
+        if is_streamed(whole):
+            activity = validated(self, activity, reset=True)
         check_units(activity, self._density_quantile(self.amplitude == "remove"))
         self.root_ = is_counts(activity) if self.root == "auto" else bool(self.root)
-        return self._stabilised(activity), check_intervals(groups, len(activity), self.null_)
+        check_intervals(intervals[thinned], self.null_)
+        return np.arange(len(whole))[thinned], self._stabilised(activity), intervals[thinned]
 
     def _stabilised(self, activity: FloatArray) -> FloatArray:
         return stabilised(activity) if self.root_ else activity
@@ -283,15 +297,16 @@ class Topology(TransformerMixin, BaseEstimator):
         except InputError as error:
             self.reasons_ = (*self.reasons_, f"transform gives NaN, for {error}")
 
-    def _fit_cycles(self, points: FloatArray, rng: np.random.Generator) -> None:
+    def _fit_cycles(self, points: FloatArray, looked_at: IntArray, rng: np.random.Generator) -> None:
         """Rows along each claimed loop, in the draw of landmarks that shows the loops most clearly."""
+        cycles: tuple[IntArray, ...] = ()
         n_loops = self.betti_[PRIMES[0]][1]
-        self.cycles_: tuple[IntArray, ...] = ()
         if n_loops:
             rows = clearest_draws(points, self._cloud, self.n_landmarks, n_loops, rng)[0]
-            self.cycles_ = tuple(rows[cycle] for cycle in longest_cycles(points[rows], n_loops))
+            cycles = tuple(rows[cycle] for cycle in longest_cycles(points[rows], n_loops))
+        self.cycles_ = tuple(looked_at[cycle] for cycle in cycles)
         shown = draw_rows(len(points), self._cloud.n_samples, rng)
-        self.loops_ = cycles_dataset(points, shown, self.cycles_).assign_attrs(template=self.template_)
+        self.loops_ = cycles_dataset(points, shown, cycles).assign_attrs(template=self.template_)
 
     def _bars(self, evidence: Evidence) -> xr.Dataset:
         return evidence.dataset(UNITS[self.metric]).assign_attrs(

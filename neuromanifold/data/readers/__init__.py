@@ -28,6 +28,7 @@ from neuromanifold.data.readers.npy import read_npy
 from neuromanifold.data.readers.npz import read_npz
 from neuromanifold.data.readers.nwb import read_nwb
 from neuromanifold.data.readers.roles import Listing, listing, role_of, with_spike_pairs
+from neuromanifold.data.readers.streaming import Chunks
 from neuromanifold.data.readers.table import read_table
 from neuromanifold.data.readers.zarr_store import is_zarr, open_zarr
 from neuromanifold.data.recording import check, label_dims
@@ -56,6 +57,7 @@ def load(
     interval: Any = None,
     sampling_period: float | None = None,
     time_scale: float | None = None,
+    chunks: Chunks = "auto",
 ) -> xr.Dataset:
     """Load a recording; what the file does not make clear is asked for, with a listing of what it holds.
 
@@ -79,6 +81,10 @@ def load(
         Seconds, where the file does not say.
     time_scale : float, optional
         Seconds in one unit of the file's time stamps and spike times (0.001 for ms, 1/30000 for samples).
+    chunks : int, "auto" or None
+        Of a ``.zarr`` store or ``.nc`` file that is laid out as a recording: samples of a block of time, so that the
+        activity is read a block at a time whenever it is used and need not fit in memory (with dask). None: it is read
+        now, as a whole. "auto": in blocks where it is larger than 2 GB.
 
     Returns
     -------
@@ -94,6 +100,12 @@ def load(
         contract.
     """
     choice = Choice(activity, variables, bin_size, time, interval, sampling_period, time_scale)
+    in_memory = isinstance(source, xr.DataArray | xr.Dataset) or is_object(source)
+    if chunks not in ("auto", None) and (in_memory or not _is_store(_path(source))):
+        raise InputError(
+            "chunks are for .zarr stores and .nc files: load the recording, save it by recording.to_zarr(path), and "
+            "load that; a Dataset or DataArray of dask arrays is read in its own chunks"
+        )
     if isinstance(source, xr.DataArray):
         return _from_dataarray(source, choice)
     if isinstance(source, xr.Dataset):
@@ -101,7 +113,7 @@ def load(
     if is_object(source):
         return assemble(type(source).__name__, read_object(source), choice)
     path = _path(source)
-    dataset = _opened(path)
+    dataset = _opened(path, chunks)
     if dataset is not None:
         return _from_dataset(dataset, str(path), choice)
     return assemble(str(path), _reader(path)(path), choice)
@@ -151,11 +163,16 @@ def _path(source: Any) -> Path:
     return inside[0] if len(inside) == 1 else path
 
 
-def _opened(path: Path) -> xr.Dataset | None:
+def _is_store(path: Path) -> bool:
+    """Whether xarray opens it."""
+    return path.suffix.lower() == ".nc" or (path.is_dir() and (path.suffix == ".zarr" or is_zarr(path)))
+
+
+def _opened(path: Path, chunks: Chunks = "auto") -> xr.Dataset | None:
     """The Dataset of a format that xarray opens; None for the others."""
-    if path.is_dir() and (path.suffix == ".zarr" or is_zarr(path)):
-        return open_zarr(path)
-    return open_netcdf(path) if path.suffix.lower() == ".nc" else None
+    if not _is_store(path):
+        return None
+    return open_netcdf(path, chunks) if path.suffix.lower() == ".nc" else open_zarr(path, chunks)
 
 
 def _reader(path: Path) -> Callable[[Path], list[Entry]]:

@@ -11,14 +11,17 @@ import xarray as xr
 
 from neuromanifold._errors import FileFormatError
 from neuromanifold._untrusted import is_hdf5, readable, refuse_outside_links
+from neuromanifold.data.blocks import is_streamed
 from neuromanifold.data.readers.entries import Entry
+from neuromanifold.data.readers.streaming import Chunks, streamed
 from neuromanifold.storage import existing_file
 
 __all__ = ["dataset_entries", "open_netcdf", "read_netcdf"]
 
 
-def open_netcdf(path: Path) -> xr.Dataset:
-    """The Dataset in a netCDF-4 or netCDF-3 file, in memory; units of time are left as they are.
+def open_netcdf(path: Path, chunks: Chunks = "auto") -> xr.Dataset:
+    """The Dataset in a netCDF-4 or netCDF-3 file, in memory but for activity that is read in blocks (whose file stays
+    open); units of time are left as they are.
 
     Raises
     ------
@@ -36,7 +39,10 @@ def open_netcdf(path: Path) -> xr.Dataset:
         refuse_outside_links(path)
     with readable(path, "netCDF"):
         engine = "scipy" if classic else "h5netcdf"
-        with xr.open_dataset(path, engine=engine, decode_times=False) as dataset:
+        dataset = streamed(xr.open_dataset(path, engine=engine, decode_times=False), chunks)
+        if "activity" in dataset and is_streamed(dataset["activity"]):
+            return dataset
+        with dataset:
             return dataset.load()
 
 

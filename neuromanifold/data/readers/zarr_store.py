@@ -17,6 +17,7 @@ import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
 from neuromanifold._untrusted import Malformed, guard_expansion, readable
+from neuromanifold.data.readers.streaming import Chunks, streamed
 
 __all__ = ["is_zarr", "open_zarr"]
 
@@ -29,7 +30,7 @@ def is_zarr(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (".zgroup", "zarr.json"))
 
 
-def open_zarr(folder: Path) -> xr.Dataset:
+def open_zarr(folder: Path, chunks: Chunks = "auto") -> xr.Dataset:
     """The Dataset of a zarr store; values are read when they are used, units of time are left as they are.
 
     Raises
@@ -51,7 +52,7 @@ def open_zarr(folder: Path) -> xr.Dataset:
             import zarr  # noqa: F401
         except ImportError as error:
             raise InputError("reading .zarr needs zarr: pip install 'neuromanifold[zarr]'") from error
-        return xr.open_zarr(folder, chunks=None, decode_times=False, consolidated=False)
+        return streamed(xr.open_zarr(folder, chunks=None, decode_times=False, consolidated=False), chunks)
 
 
 def _metadata(folder: Path) -> Iterator[Path]:

@@ -46,6 +46,7 @@ from neuromanifold.models.generative import HELD_OUT, N_PATH, NOTHING_SEEN
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.noise import Noise
+from neuromanifold.models.samples import Samples, like, loaded
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
 from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, weights_in
 from neuromanifold.progress import State
@@ -92,17 +93,19 @@ class CountGenerative(Generative):
         bent = jet.second + jet.first[..., None] * jet.first[..., None, :] if jet.second.numel() else jet.second
         return TaylorJet(mean, mean[..., None] * jet.first, mean[..., None, None] * bent, jet.eps)
 
-    def block_fits(self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor) -> CountBlockFits:
-        basis = self._basis(beta, activity)
+    def block_fits(self, beta: float, activity: Samples, labels: Tensor, blocks: Tensor) -> CountBlockFits:
+        basis = self._basis(beta, like(activity))
         law = self._posterior(basis, beta)
-        statistics = [block_statistics(law, activity[rows], labels[rows]) for rows in members(blocks)]
+        statistics = [block_statistics(law, loaded(activity[rows]), labels[rows]) for rows in members(blocks)]
         overdispersed = bool((self.law.dispersion > 0).any())
         return CountBlockFits(statistics, basis, len(activity), self.autocorrelation_time, overdispersed)
 
-    def updated(self, beta: float, activity: Tensor, labels: Tensor, groups: Tensor) -> CountGenerative:
+    def updated(self, beta: float, activity: Samples, labels: Tensor, groups: Tensor) -> CountGenerative:
         if self.seen is None:
             raise InputError(NOTHING_SEEN)
-        found, basis, seen = updated_counts(self._log_mean(), self.law, self.seen, beta, activity, labels, groups)
+        found, basis, seen = updated_counts(
+            self._log_mean(), self.law, self.seen, beta, loaded(activity), labels, groups
+        )
         log_mean, law = basis.decoder(found.weight).like(self.decoder.weight), found.law.to(self.decoder.weight)
         return replace(
             self,
@@ -115,7 +118,7 @@ class CountGenerative(Generative):
         )
 
     def draws(
-        self, beta: float, activity: Tensor, labels: Tensor, blocks: Tensor
+        self, beta: float, activity: Samples, labels: Tensor, blocks: Tensor
     ) -> tuple[HarmonicDecoder, CountDraws]:
         # In as many harmonics as the samples determine: those that the fit's prior left out are part of the bias.
         n_independent = round(len(activity) / self.autocorrelation_time)
