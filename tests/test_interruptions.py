@@ -363,24 +363,13 @@ def test_an_analysis_that_is_killed_goes_on(stage: str, session: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_an_analysis_killed_over_and_over_ends(session: Path, tmp_path: Path) -> None:
-    """Each life is long enough for a few writes only."""
-    out, words = tmp_path / "out", ("analyze", session / "session.nc", "--out", tmp_path / "out")
-    for _ in range(30):
-        began = time.monotonic()
-        if not killed_when(lambda began=began: time.monotonic() - began > 9, *words):
-            break
-    same_numbers(out / "result.nc", session / "whole" / "result.nc")
-
-
-@pytest.mark.slow
 def test_sessions_that_are_killed_go_on(tmp_path: Path) -> None:
     recordings = tmp_path / "in"
     recordings.mkdir()
-    for seed in range(3):
-        recording = nm.synthetic.circle(n_times=400, n_units=8, noise_var=0.003, random_state=seed)
+    for seed in range(2):
+        recording = nm.synthetic.circle(n_times=300, n_units=8, noise_var=0.003, random_state=seed)
         recording.to_netcdf(recordings / f"s{seed}.nc", engine="h5netcdf")
-    words = ("analyze-many", recordings, "--jobs", "2", "--shuffles", "30")
+    words = ("analyze-many", recordings, "--template", "circle", "--shuffles", "20")
     finished(*words, "--out", tmp_path / "whole")
     out = tmp_path / "out"
     assert killed_when(lambda: any(out.glob("sessions/*/.progress/*")), *words, "--out", out)
