@@ -57,9 +57,10 @@ def faults(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_no_module_can_run_code_from_a_file(path: Path) -> None:
-    assert faults(path.read_text(encoding="utf-8")) == []
+def test_no_module_can_run_code_from_a_file() -> None:
+    found = {str(path.relative_to(PACKAGE)): faults(path.read_text(encoding="utf-8")) for path in FILES}
+    assert len(FILES) > 300
+    assert {path: why for path, why in found.items() if why} == {}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The fault table: every bad input is refused well or handled as documented; the slow part is the command line."""
+"""The fault table: every bad input is refused well or handled as documented; fits and commands are the slow part."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from neuromanifold.benchmarks.robustness.given import sound
 from neuromanifold.benchmarks.robustness.outcome import FAILED, HANDLED, REFUSED, outcome
 from neuromanifold.benchmarks.robustness.table import CASES, FAULTS, tried
 
-# A few entry points are dear (fits, or the whole analysis): all of their cases are tried by `benchmark robustness`.
+# Entry points of fits, or of the same files once more: `neuromanifold benchmark robustness` tries them too.
 DEAR = {
-    "analyze", "TopologicalVAE, counts", "TopologicalVAE, no labels", "TopologicalVAE.partial_fit", "inspect",
-    "neuromanifold info", "neuromanifold topology", "neuromanifold analyze", "featuremaps.kernels.metric",
+    "analyze", "inspect", "curvature_profile", "Topology", "TopologicalVAE, counts", "TopologicalVAE, no labels",
+    "TopologicalVAE.partial_fit", "featuremaps.kernels.metric", "neuromanifold info", "neuromanifold topology",
+    "neuromanifold analyze",
 }  # fmt: skip
 
 

@@ -39,8 +39,8 @@ def structure_faults(recording: Any) -> list[str]:
     if activity.sizes["time"] < 2:
         faults.append(f"activity has {activity.sizes['time']} samples; at least 2 are needed")
     for name, variable in recording.data_vars.items():
-        if variable.dtype.kind == "c" and name != "activity":
-            faults.append(f"{name!r} is complex: give its real part, its absolute value or its angle")
+        if variable.dims == ("time",) and variable.dtype.kind in "cmM":
+            faults.append(f"{name!r} has dtype {variable.dtype}; it must be real numbers (of dates, seconds) or texts")
     for name in ("time", "interval"):
         if name in recording.variables and recording[name].dims != ("time",):
             given = dict(zip(recording[name].dims, recording[name].shape, strict=True))
@@ -54,7 +54,8 @@ def time_faults(times: npt.NDArray[Any]) -> list[str]:
         return [f"time has dtype {times.dtype}; it must be seconds as numbers"]
     if not np.isfinite(times).all():
         return [f"time has {int((~np.isfinite(times)).sum())} values that are not finite: remove those samples"]
-    steps = np.diff(times)
+    # Unsigned numbers have no negative differences.
+    steps = np.diff(times.astype(np.float64))
     if (steps > 0).all():
         return []
     at = int(np.argmax(steps <= 0)) + 1

@@ -111,9 +111,11 @@ def checked_epochs(epochs: npt.NDArray[Any]) -> FloatArray:
     Raises
     ------
     InputError
-        If a start is not before its stop, or two overlap.
+        If there are none, a start is not before its stop, or two overlap.
     """
     spans = np.atleast_2d(np.asarray(epochs, dtype=np.float64))
+    if not spans.size:
+        raise InputError("there are no epochs, hence no samples in them: give at least one row of (start, stop)")
     if spans.ndim != 2 or spans.shape[1] != 2 or not np.isfinite(spans).all() or (spans[:, 1] <= spans[:, 0]).any():
         raise InputError(f"epochs must be rows of (start, stop) in seconds with start < stop; got shape {spans.shape}")
     spans = spans[np.argsort(spans[:, 0])]

@@ -64,8 +64,8 @@ def smooth(X: npt.NDArray[Any], groups: npt.NDArray[Any], sigma: float) -> Float
     if not 0 <= sigma < np.inf:
         raise InputError(f"the width of the smoothing kernel is {sigma} samples; it must be finite and at least 0")
     smoothed = np.array(X, dtype=np.float64)
-    if sigma == 0:
-        return smoothed
+    if sigma * _TRUNCATE < 0.5:
+        return smoothed  # the kernel is its middle sample alone; the square of a tiny width would be zero
     for rows in interval_slices(groups):
         part, weight = smoothed[rows], np.ones(rows.stop - rows.start)
         _filter(part, sigma)

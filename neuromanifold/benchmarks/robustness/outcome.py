@@ -28,7 +28,7 @@ OWN_ERRORS = (InputError, FileFormatError, DownloadError)
 REMEDY = re.compile(
     r"must|at least|at most|allowed|need|give|use|take|drop|choose|save|there are|only|between|or |make|remove|look|"
     r"one of|end in|leave|convert|refused|never|expected|should|no such file|truncated|damaged|cannot read|empty|"
-    r"select|scale|recording has|it has|holds:|\?",
+    r"select|scale|possible|they have|recording has|it has|holds:|\?",
     re.IGNORECASE,
 )
 SECONDS, GIGABYTES = 60.0, 2.0

@@ -26,8 +26,8 @@ def run(*, n_jobs: int | None = 1, fresh: bool = False, verbose: bool = True) ->
     Returns
     -------
     pandas.DataFrame
-        A row per entry point and one of all: ``cases``, ``refused``, ``handled``, ``failed``, and ``failures``, the
-        faults that it fails, each with the reason.
+        A row per entry point and one of all: ``cases``, ``refused``, ``handled``, ``failed``, and, where there are
+        any, ``failures``: the faults that it fails, each with the reason.
     """
     keys: list[Key] = [{"entry": entry, "fault": fault} for entry, fault in CASES]
     rows = CachedRows("robustness", fresh=fresh).rows(keys, figures, n_jobs=n_jobs)
@@ -49,7 +49,8 @@ def _summary(rows: pd.DataFrame) -> pd.DataFrame:
     entries = rows[["entry"]].assign(cases=1, **counts, failures=told).groupby("entry", sort=False)
     table = entries[["cases", *counts]].sum()
     table.loc["all"] = table.sum()
-    table["failures"] = entries["failures"].apply(_joined).reindex(table.index, fill_value="")
+    if counts[FAILED].any():
+        table["failures"] = entries["failures"].apply(_joined).reindex(table.index, fill_value="")
     return table.reset_index()
 
 
