@@ -50,7 +50,10 @@ def _entries(name: str, value: Any) -> list[Entry]:
             raise InputError(f"{name!r} is ragged: give an array whose rows are of one length ({error})") from error
         if entry.dtype[1] in "iufbUS":
             return [entry]
-    raise InputError(f"{name!r} is a {type(value).__name__}: give arrays, or objects of pynapple or Neo")
+    kind = f" of {value.dtype}" if library == "numpy" else ""
+    raise InputError(
+        f"{name!r} is a {type(value).__name__}{kind}: give arrays of numbers or texts, or objects of pynapple or Neo"
+    )
 
 
 def _library(value: Any) -> str:
