@@ -39,6 +39,8 @@ html_theme_options = {"navigation_with_keys": False, "show_prev_next": False, "s
 html_show_sourcelink = False
 
 nitpicky = True
+# A word in the type of an attribute, such as "shape", may be the name of several things; it is meant for people.
+suppress_warnings = ["ref.python"]
 # |H| is a number in prose, not a substitution.
 rst_prolog = r".. |H| replace:: \|H\|"
 myst_heading_anchors = 3
