@@ -50,7 +50,7 @@ def streamed(recording: xr.Dataset, chunk: int = 700) -> xr.Dataset:
 def test_stores_are_read_in_blocks_where_asked(tmp_path, suffix):
     rec = ring()
     path = tmp_path / f"r.{suffix}"
-    rec.to_zarr(path) if suffix == "zarr" else rec.to_netcdf(path, engine="h5netcdf")
+    rec.to_zarr(path, consolidated=False) if suffix == "zarr" else rec.to_netcdf(path, engine="h5netcdf")
     whole, small = nm.load(path), nm.load(path, chunks=500)
     assert not is_streamed(whole["activity"])
     assert not is_streamed(nm.load(path, chunks=None)["activity"])
@@ -62,12 +62,12 @@ def test_stores_are_read_in_blocks_where_asked(tmp_path, suffix):
 
 def test_what_cannot_be_read_in_blocks_is_told(tmp_path):
     rec = ring(200)
-    rec.rename(activity="dff").to_zarr(tmp_path / "r.zarr")
+    rec.rename(activity="dff").to_zarr(tmp_path / "r.zarr", consolidated=False)
     np.savez(tmp_path / "r.npz", activity=rec["activity"].to_numpy(), sampling_period=0.05)
     for path, why in {"r.zarr": "only a variable 'activity'", "r.npz": "save it by recording.to_zarr"}.items():
         with pytest.raises(InputError, match=why):
             nm.load(tmp_path / path, chunks=100)
-    rec.to_zarr(tmp_path / "whole.zarr")
+    rec.to_zarr(tmp_path / "whole.zarr", consolidated=False)
     with pytest.raises(InputError, match="chunks is 0"):
         nm.load(tmp_path / "whole.zarr", chunks=0)
 
@@ -106,7 +106,7 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("chunk", [250, 700])
+@pytest.mark.parametrize("chunk", [250, pytest.param(700, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("step", STEPS)
 def test_preparation_is_that_of_a_recording_in_memory(step, chunk):
     rec = ring()
@@ -150,7 +150,7 @@ def test_long_recordings_are_thinned_evenly_inside_their_intervals():
 # -- topology --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("longest", [50_000, 900])
+@pytest.mark.parametrize("longest", [900, pytest.param(50_000, marks=pytest.mark.slow)])
 def test_topology_of_a_streamed_recording_is_that_of_one_in_memory(longest, monkeypatch):
     """Bit for bit where the preparation is, in a share of the samples that does not depend on how they are read."""
     monkeypatch.setattr(evenly_thinned, "__defaults__", (longest, 100))
@@ -181,7 +181,9 @@ def labels_of(rec: xr.Dataset, kind: str) -> np.ndarray | None:
     return {"all": angles, "some": np.where(np.arange(len(angles)) % 3, angles, np.nan), "none": None}[kind]
 
 
-@pytest.mark.parametrize(("kind", "longest"), [("all", 1000), ("some", 1000), ("none", 20_000)])
+@pytest.mark.parametrize(
+    ("kind", "longest"), [("all", 1000), ("none", 20_000), pytest.param("some", 1000, marks=pytest.mark.slow)]
+)
 def test_fit_to_a_streamed_recording_is_that_to_one_in_memory(kind, longest, monkeypatch):
     for module in ("_blocks", "models.expectation_maximisation"):
         monkeypatch.setattr(f"neuromanifold.{module}.ENOUGH", longest)
