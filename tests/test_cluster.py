@@ -1,9 +1,11 @@
-"""The same numbers from a cluster of two worker processes as from one process: dask.distributed through joblib."""
+"""The same numbers from a cluster of two workers as from one process: dask.distributed through joblib."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
@@ -28,16 +30,33 @@ def ring(seed: int = 0, n: int = 240) -> xr.Dataset:
     return nm.as_recording(rate, {"heading": heading}, sampling_period=0.05, kind="continuous", units="F")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as workers,
-        distributed.Client(workers) as client,
-    ):
+@contextmanager
+def two_workers(processes: bool) -> Iterator[distributed.Client]:
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": processes, "dashboard_address": None}
+    with distributed.LocalCluster(**settings) as workers, distributed.Client(workers) as client:
         yield client
 
 
-def test_shuffles_and_draws_of_a_cluster_are_those_of_one_process(cluster):
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[distributed.Client]:
+    """Of processes, which take some ten seconds each to begin."""
+    with two_workers(processes=True) as client:
+        yield client
+
+
+def test_shuffles_and_draws_of_a_cluster_are_those_of_one_process():
+    with two_workers(processes=False):
+        check_shuffles_and_draws()
+
+
+@pytest.mark.slow
+def test_shuffles_and_draws_of_a_cluster_of_processes_are_those_of_one(cluster):
+    with joblib.parallel_config("dask"):
+        assert os.getpid() not in joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(4))
+    check_shuffles_and_draws()
+
+
+def check_shuffles_and_draws() -> None:
     rec = ring()
     X, y, groups, _ = nm.data.recording.to_arrays(rec, "heading")
     model = nm.TopologicalVAE("circle", max_epochs=1, random_state=0).fit(X, y)
@@ -48,7 +67,6 @@ def test_shuffles_and_draws_of_a_cluster_are_those_of_one_process(cluster):
 
     (expected, profile) = found()
     with joblib.parallel_config("dask"):
-        assert os.getpid() not in joblib.Parallel()(joblib.delayed(os.getpid)() for _ in range(4))
         topology, profile_2 = found()
         # What is told beforehand counts the cluster's workers.
         assert "on 2 workers" in str(TopologyCost(300, 1, 100, None))
@@ -75,6 +93,7 @@ def test_sessions_and_sweeps_of_a_cluster_are_those_of_one_process(cluster, tmp_
     xr.testing.assert_identical(again, votes)
 
 
+@pytest.mark.slow
 def test_the_recipe_runs_on_a_local_cluster(cluster, tmp_path, monkeypatch):
     """The page's Python, with the cluster of this machine in the place of SLURM's."""
     page = (Path(__file__).parents[1] / "docs" / "cluster.md").read_text(encoding="utf-8")

@@ -62,8 +62,12 @@ def read(values: Any, rows: Any = slice(None)) -> npt.NDArray[Any]:
     """Rows of an array (a slice, or their numbers in order), in memory; of a streamed one a block at a time."""
     if not is_streamed(values):
         return np.asarray(values[rows])
-    parts = [part for _, part in read_blocks(values, np.arange(len(values))[rows])]
-    return np.concatenate(parts) if parts else np.empty((0, values.shape[1]), values.dtype)
+    wanted = np.arange(len(values))[rows]
+    # Into their place: blocks that are joined afterwards are there twice.
+    found = np.empty((len(wanted), values.shape[1]), values.dtype)
+    for where, block in read_blocks(values, wanted):
+        found[where] = block
+    return found
 
 
 def read_blocks(values: Any, rows: IntArray | None = None) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
