@@ -65,7 +65,7 @@ def test_nothing_leaks_across_a_border():
 def test_smoothing_by_nothing_is_the_identity_and_less_is_refused():
     X = np.random.default_rng(0).normal(size=(60, 2))
     np.testing.assert_array_equal(smooth(X, GROUPS, 0.0), X)
-    with pytest.raises(InputError, match="-1"):
+    with pytest.raises(InputError, match=r"smoothing must be a number of seconds, at least 0; got -0\.05"):
         prepare(recording(), smoothing=-0.05)
 
 
@@ -108,7 +108,7 @@ def test_directions_average_across_the_wrap():
 
 @pytest.mark.parametrize("bin_size", [0.01, 0.07, -1.0, np.nan, 0.0])
 def test_bins_that_do_not_fit_are_refused(bin_size):
-    with pytest.raises(InputError, match="multiple of the sampling period"):
+    with pytest.raises(InputError, match=r"multiple of the sampling period|bin_size must be a positive number of seconds"):
         prepare(recording(), bin_size=bin_size)
     with pytest.raises(NotEnoughDataError, match="no interval is as long"):
         prepare(recording(), bin_size=50.0)
@@ -214,7 +214,7 @@ def test_transform_follows_the_kind():
     np.testing.assert_array_equal(prepare(continuous)["activity"], continuous["activity"])
     with pytest.raises(InputError, match="nowhere negative"):
         prepare(continuous, transform="sqrt")
-    with pytest.raises(InputError, match="'log'; allowed are 'auto', 'sqrt'"):
+    with pytest.raises(InputError, match="transform must be one of 'auto', 'sqrt', 'log1p', None; got 'log'"):
         prepare(ds, transform="log")
 
 
@@ -239,7 +239,7 @@ def test_components_are_those_of_scikit_learn_and_can_be_undone():
 
 @pytest.mark.parametrize("wrong", [0, 6, "all"])
 def test_impossible_numbers_of_components_are_refused(wrong):
-    with pytest.raises(InputError, match="n_components is"):
+    with pytest.raises(InputError, match=r"n_components (is|must be)"):
         prepare(recording(), n_components=wrong)
 
 
