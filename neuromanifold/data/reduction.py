@@ -71,6 +71,8 @@ def principal_components(X: Any, n_components: int) -> Components:
     else:
         power, vectors = np.linalg.eigh(_scatter(X, mean))
         power, loadings = np.maximum(power[::-1], 0.0), vectors.T[::-1]
+    if not power.sum() > 0:
+        raise NotEnoughDataError(f"the {len(X)} samples are all the same: there are no components; select fewer away")
     loadings = loadings[:n_components]
     largest = np.abs(loadings).argmax(axis=1)
     loadings = loadings * np.sign(loadings[np.arange(n_components), largest])[:, None]
