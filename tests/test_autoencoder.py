@@ -158,7 +158,7 @@ def test_weights_are_reached_by_a_grid_search() -> None:
         ({"regularizers": (Isometric(metric=PoissonNoise(floor=0.0)),)}, "floor"),
         ({"n_components": 1, "regularizers": (Conformal(),)}, "Conformal is zero for every decoder of 1"),
         ({"n_components": 1, "regularizers": (MinimumIntrinsicCurvature(),)}, "zero for every decoder"),
-        ({"activation": "step"}, "no activation"),
+        ({"activation": "step"}, "activation must be one of"),
     ],
 )
 def test_wrong_settings_are_told(settings: dict[str, object], message: str) -> None:
@@ -181,5 +181,5 @@ def test_wrong_data_and_uses_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no parameter 'size'"):
         Isometric().set_params(size=1)
     nm.storage.write_arrays(tmp_path / "other.npz", {"kind": "other"}, {})
-    with pytest.raises(InputError, match="models are"):
+    with pytest.raises(InputError, match="it must be one of"):
         nm.load_model(tmp_path / "other.npz")
