@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import typer
 from typer.testing import CliRunner
 
@@ -91,8 +90,8 @@ def test_the_commands_on_a_session_run(session):
 
 @pytest.mark.filterwarnings("ignore::neuromanifold.data.inference.InferenceWarning")
 def test_the_code_runs(session):
-    """All Python blocks in order, with fewer shuffles and draws; ``u`` are angles of the reader's choice."""
-    names: dict = {"u": torch.tensor([[0.0], [1.0]])}
+    """All Python blocks in order, with fewer shuffles and draws."""
+    names: dict = {}
     for block in blocks("python"):
         code = re.sub(r"(nm\.analyze\(rec, .*?)\)", r"\1, n_shuffles=19, n_bootstrap=2)", block)
         for said, quick in (("n_shuffles=100", "n_shuffles=19"), ("n_bootstrap=50", "n_bootstrap=2")):
