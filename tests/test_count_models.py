@@ -174,7 +174,7 @@ ERRORS: dict[str, tuple[dict[str, Any], float, str]] = {
     "huge": ({}, 1e7, "finer bins"),
     "no exposure": ({"exposure": 0.0}, 1.0, "exposure must be a positive"),
     "negative exposure": ({"exposure": -0.05}, 1.0, "exposure must be a positive"),
-    "likelihood": ({"likelihood": "binomial"}, 1.0, "gaussian, poisson, negative_binomial; got 'binomial'"),
+    "likelihood": ({"likelihood": "binomial"}, 1.0, "'gaussian', 'poisson', 'negative_binomial'; got 'binomial'"),
 }
 
 

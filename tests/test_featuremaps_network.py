@@ -213,7 +213,7 @@ def test_codomain_sphere_is_the_metric_after_normalising() -> None:
     close(phi(x), torch.nn.functional.normalize(net(x).detach(), dim=-1), 1e-12)
     wider = nn.Sequential(mlp(6, 4), nn.Identity())
     assert layer(wider, codomain="sphere").rank(normal(2, 6)).tolist() == [3, 3]
-    with pytest.raises(InputError, match='"flat" or "sphere"'):
+    with pytest.raises(InputError, match="'flat', 'sphere'"):
         layer(net, codomain="torus")
 
 

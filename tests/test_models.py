@@ -267,8 +267,8 @@ def constant_unit() -> np.ndarray:
 
 
 X_ERRORS = {
-    "NaN": (lambda: spoiled(np.nan), InputError, "NaN.*drop or interpolate"),
-    "infinite": (lambda: spoiled(np.inf), InputError, "infinity.*drop or interpolate"),
+    "NaN": (lambda: spoiled(np.nan), InputError, "NaN.*leave out or interpolate"),
+    "infinite": (lambda: spoiled(np.inf), InputError, "infinity.*leave out or interpolate"),
     "constant unit": (constant_unit, InputError, r"units \[2\] are constant.*drop"),
     "one unit": (lambda: small()[0][:, :1], NotEnoughDataError, "n_features=1.*at least 2 units"),
     "few samples": (lambda: small()[0][:20], NotEnoughDataError, "n_samples=20.*at least 50.*8 with labels"),

@@ -70,7 +70,7 @@ def test_files_updates_bands_and_warm_starts_keep_it(tmp_path) -> None:
 
 def test_what_it_cannot_be_is_refused() -> None:
     X, angle = ring(100)
-    with pytest.raises(InputError, match="noise must be one of full, diagonal"):
+    with pytest.raises(InputError, match="noise must be one of 'full', 'diagonal'"):
         TopologicalVAE(noise="spherical").fit(X, angle)
     counts = np.random.default_rng(0).poisson(3, (100, 4)).astype(float)
     with pytest.raises(InputError, match="leave noise='full'"):

@@ -286,7 +286,7 @@ def test_a_reward_draws_fields_to_it_and_bends_the_manifold_there():
     plain = nm.synthetic.place_cells(**settings)
     drawn = nm.synthetic.place_cells(**settings, reward=150.0, reward_pull=0.9, reward_width=16.0)
     before, after = (
-        np.mod(ds["preferred"].to_numpy()[:, 0] * 200 / (2 * np.pi) + 50, 200) - 100 for ds in (plain, drawn)
+        np.mod(ds["preferred"].to_numpy()[:, 0] * 200 / (2 * np.pi) - 150 + 100, 200) - 100 for ds in (plain, drawn)
     )
     np.testing.assert_allclose(after, before * (1 - 0.9 * np.exp(-(before**2) / (2 * 16.0**2))), atol=1e-9)
     assert np.array_equal(np.argsort(after), np.argsort(before))

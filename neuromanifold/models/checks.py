@@ -106,7 +106,7 @@ def check_data(activity: Any, labels: FloatArray, template: Manifold, groups: Ar
         )
     low, high = _ranges(activity)
     if not (np.isfinite(low) & np.isfinite(high)).all():
-        raise InputError("X holds NaN or infinity: drop or interpolate those rows")
+        raise InputError("X holds NaN or infinity: leave out or interpolate those rows")
     wrong = scale_fault(np.stack([low, high]))
     if wrong is not None:
         raise InputError(f"X {wrong}")
