@@ -54,7 +54,10 @@ def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     ------
     InputError
     """
-    if not any(type(value) is type(one) and value == one for one in allowed):
+    # True equals 1, but is not meant by it; numpy's strings are strings.
+    is_flag = isinstance(value, bool)
+    alike = (one for one in allowed if isinstance(value, type(one)) and isinstance(one, bool) == is_flag)
+    if not any(value == one for one in alike):
         raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
