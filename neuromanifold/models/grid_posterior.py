@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -97,8 +97,8 @@ class GridLaw(ABC):
 
     def mean_points(self, activity: Samples) -> Tensor:
         """The template's point nearest to the posterior mean of each sample, (n, m)."""
-        means = [p @ self.grid.points for _, p, _ in self.probabilities(activity)]
-        return self.template.project(torch.cat(means))
+        means = like(activity).new_empty(len(activity), self.grid.points.shape[1])
+        return self.template.project(_filled(means, (p @ self.grid.points for _, p, _ in self.probabilities(activity))))
 
     def sample(self, activity: Samples, generator: torch.Generator) -> Tensor:
         """One point of the grid drawn from the posterior of each sample, (n, m)."""
@@ -107,7 +107,20 @@ class GridLaw(ABC):
 
     def log_likelihood(self, activity: Samples) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""
-        return torch.cat([log_likelihood for _, _, log_likelihood in self.probabilities(activity)])
+        found = like(activity).new_empty(len(activity))
+        return _filled(found, (log_likelihood for _, _, log_likelihood in self.probabilities(activity)))
+
+
+def _filled(found: Tensor, parts: Iterable[Tensor]) -> Tensor:
+    """A tensor (n, ...) with the parts of its rows in their place, one after another.
+
+    Small results of many blocks, kept until they are joined, would hold on to the room of the large ones between them.
+    """
+    start = 0
+    for part in parts:
+        found[start : start + len(part)] = part
+        start += len(part)
+    return found
 
 
 class GridPosterior(GridLaw):
