@@ -10,8 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 import typer
 import xarray as xr
 from joblib import delayed
+from kills import killed_after
 from typer.testing import CliRunner
 
 import neuromanifold as nm
@@ -31,27 +31,6 @@ from neuromanifold.progress import Progress, checkpoints
 from neuromanifold.topology import significance
 
 FAST: dict[str, Any] = {"max_epochs": 1, "n_init": 1, "device": "cpu", "random_state": 0}
-
-
-class Killed(BaseException):
-    """No handler of errors takes it for one."""
-
-
-@contextmanager
-def killed_after(n_writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """End the run after so many writes of any progress, as a kill would: nothing is tidied."""
-    keep, written = Progress.keep, []
-
-    def keep_and_die(self: Progress, *state: Any) -> None:
-        keep(self, *state)
-        written.append(state[0])
-        if len(written) == n_writes:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Progress, "keep", keep_and_die)
-        with pytest.raises(Killed):
-            yield
 
 
 @pytest.fixture(scope="module")

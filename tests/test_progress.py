@@ -11,21 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kills import Killed, killed_after
 from torch import nn
 
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError
-from neuromanifold.progress import Progress
 from neuromanifold.training import History, TrainingSettings, train
 
 FAST: dict[str, Any] = {"n_init": 2, "max_epochs": 3, "batch_size": 64, "device": "cpu", "random_state": 0}
 # How the file of a fit grows: two starts, the path and the generative half without labels, then the epochs.
 CASES = [("gaussian", False, 1), ("gaussian", False, 3), ("gaussian", False, 8), ("gaussian", True, 3)]
 CASES += [("poisson", False, 1), ("poisson", False, 4)]
-
-
-class Killed(BaseException):
-    """No handler of errors takes it for one."""
 
 
 def data(likelihood: str) -> tuple[np.ndarray, np.ndarray]:
@@ -55,29 +51,14 @@ def same(a: nm.TopologicalVAE, b: nm.TopologicalVAE) -> None:
     assert a.log_likelihood_ == b.log_likelihood_
 
 
-def killed_after(n_writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the progress file."""
-    keep, written = Progress.keep, []
-
-    def keep_and_die(self: Progress, *state: Any) -> None:
-        keep(self, *state)
-        written.append(state[0])
-        if len(written) == n_writes:
-            raise Killed
-
-    monkeypatch.setattr(Progress, "keep", keep_and_die)
-
-
 @pytest.mark.parametrize(("likelihood", "labelled", "n_writes"), CASES, ids=str)
 def test_a_killed_fit_goes_on(
     likelihood: str, labelled: bool, n_writes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (x, y), path = data(likelihood), tmp_path / "fit.npz"
     labels = y if labelled else None
-    with monkeypatch.context() as patch:
-        killed_after(n_writes, patch)
-        with pytest.raises(Killed):
-            estimator(likelihood, path).fit(x, labels)
+    with killed_after(n_writes, monkeypatch):
+        estimator(likelihood, path).fit(x, labels)
     assert path.exists()
     same(estimator(likelihood, path).fit(x, labels), uninterrupted(likelihood, labelled))
     assert list(tmp_path.iterdir()) == []
@@ -85,10 +66,8 @@ def test_a_killed_fit_goes_on(
 
 def test_finished_starts_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (x, _), path = data("gaussian"), tmp_path / "fit.npz"
-    with monkeypatch.context() as patch:
-        killed_after(3, patch)
-        with pytest.raises(Killed):
-            estimator("gaussian", path).fit(x)
+    with killed_after(3, monkeypatch):
+        estimator("gaussian", path).fit(x)
 
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError
@@ -119,10 +98,8 @@ nm.TopologicalVAE(checkpoint=sys.argv[1] + "/fit.npz", **{FAST!r}).fit(np.load(s
 
 def test_files_of_other_fits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (x, y), path = data("gaussian"), tmp_path / "fit.npz"
-    with monkeypatch.context() as patch:
-        killed_after(1, patch)
-        with pytest.raises(Killed):
-            estimator("gaussian", path).fit(x, y)
+    with killed_after(1, monkeypatch):
+        estimator("gaussian", path).fit(x, y)
     for changed in ({"beta": 2.0}, {"random_state": 1}, {"template": "sphere"}):
         with pytest.raises(InputError, match=r"not the checkpoint of this fit.*delete it"):
             estimator("gaussian", path).set_params(**changed).fit(x)

@@ -47,11 +47,9 @@ def run(
     Whatever goes wrong inside is the session's ``error``; an earlier failure is tried again. What a run that was killed
     has finished of the session is not done again.
     """
-    if folder is None:
-        return _run(source, variable, align_to, None, settings, seed)
-    place = made_folder(folder / source.folder)
+    place = None if folder is None else made_folder(folder / source.folder)
     try:
-        with locked(place):
+        with nullcontext() if place is None else locked(place):
             return _run(source, variable, align_to, place, settings, seed)
     except FolderInUseError as error:
         facts = {"error": f"{type(error).__name__}: {error}"}
