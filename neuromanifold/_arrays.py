@@ -17,7 +17,7 @@ from sklearn.utils.validation import validate_data
 from neuromanifold._errors import InputError, NotNumbersError
 from neuromanifold._typing import ArrayLike, FloatArray
 
-__all__ = ["numbers", "real_numbers", "scale_fault", "unmasked", "validated"]
+__all__ = ["matrix", "numbers", "real_numbers", "scale_fault", "unmasked", "validated", "validated_with_targets"]
 
 LARGEST, SMALLEST = 1e100, 1e-100
 
@@ -72,6 +72,26 @@ def scale_fault(values: npt.NDArray[Any]) -> str | None:
     return None
 
 
+def matrix(values: Any, what: str) -> FloatArray:
+    """Finite numbers (n, d) as float64, neither n nor d zero.
+
+    Raises
+    ------
+    InputError
+        If they are not; ``what`` is their name in the message.
+    """
+    found = real_numbers(values, what)
+    if found.ndim != 2 or not found.size:
+        raise InputError(f"{what} must be an array (n samples, d units), not empty; got shape {found.shape}")
+    bad = int((~np.isfinite(found)).sum())
+    if bad:
+        raise InputError(f"{what}: {bad} of {found.size} values are NaN or infinite; leave those rows out")
+    wrong = scale_fault(found)
+    if wrong is not None:
+        raise InputError(f"{what} {wrong}")
+    return found
+
+
 def validated(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> FloatArray:
     """X (n, d) as float64, checked as scikit-learn does, ``reset`` where the estimator is fitted to it.
 
@@ -80,19 +100,45 @@ def validated(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> FloatAr
     InputError
         If it is not a matrix of real, finite numbers, or not of as many units as in the fit.
     """
+    return _validated(estimator, X, reset=reset)
+
+
+def validated_with_targets(
+    estimator: BaseEstimator, X: ArrayLike, y: ArrayLike, **checks: bool
+) -> tuple[FloatArray, npt.NDArray[Any]]:
+    """X (n, d) as float64 and a target or more for each row, (n,) or (n, p), as the estimator is fitted to them.
+
+    ``checks`` are those of scikit-learn's ``check_X_y``.
+
+    Raises
+    ------
+    InputError
+        As in :func:`validated`, or if targets do not fit X.
+    """
+    data, targets = _validated(estimator, X, unmasked(y), **checks)
+    wrong = scale_fault(targets) if targets.dtype.kind == "f" else None
+    if wrong is not None:
+        raise InputError(f"y {wrong}")
+    return data, targets
+
+
+def _validated(estimator: BaseEstimator, X: ArrayLike, *targets: Any, **checks: bool) -> Any:
     numbers(X, "X cannot be used: it")
     try:
-        data = validate_data(estimator, unmasked(X), reset=reset, dtype=np.float64)
+        found = validate_data(estimator, unmasked(X), *targets, dtype=np.float64, **checks)
     except (ValueError, TypeError) as error:
+        given, rows = ("X and y", ", and y a value for each") if targets else ("X", "")
         raise InputError(
-            f"X cannot be used: {_fault(error)}. It must be activity (n samples, d units), all finite: leave "
-            "out or interpolate rows that are not"
+            f"{given} cannot be used: {_fault(error)}. X must be activity (n samples, d units){rows}, all finite: "
+            "leave out or interpolate rows that are not"
         ) from error
+    data = found[0] if targets else found
     wrong = scale_fault(data)
     if wrong is not None:
         raise InputError(f"X {wrong}")
     # A tensor cannot share the memory of an array that must not be written to, such as a read-only memory map.
-    return np.require(data, requirements="W")
+    data = np.require(data, requirements="W")
+    return (data, *found[1:]) if targets else data
 
 
 def _fault(error: Exception) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 import xarray as xr
 from joblib import delayed
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_array
 
+from neuromanifold._arrays import matrix
 from neuromanifold._errors import InputError
 from neuromanifold._parallel import spread
 from neuromanifold._random import numpy_generator, spawn_seeds
@@ -71,11 +71,11 @@ def wrong_manifold(
     InputError
         If a noise is negative, a share is not in (0, 1], or no fit is asked for.
     """
-    samples = check_array(X, dtype=np.float64)
+    samples = matrix(X, "X")
     if min(noise, default=-1.0) < 0 or not all(0 < share <= 1 for share in shares) or not shares or n_repeats < 1:
         raise InputError("noise must be at least 0, shares above 0 and at most 1, and n_repeats at least 1")
     seeds = spawn_seeds(random_state, 1 + len(noise) * len(shares) * n_repeats)
-    true = _image(estimator, samples, seeds[0]) if truth is None else check_array(truth, dtype=np.float64)
+    true = _image(estimator, samples, seeds[0]) if truth is None else matrix(truth, "truth")
     cells = [(level, share) for level, share, _ in product(noise, shares, range(n_repeats))]
     jobs = (
         delayed(_errors)(estimator, samples, true, *cell, seed) for cell, seed in zip(cells, seeds[1:], strict=True)

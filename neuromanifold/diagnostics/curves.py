@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from sklearn.utils.validation import check_array
 
+from neuromanifold._arrays import matrix
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.diagnostics.domain import latents_of
@@ -45,7 +45,7 @@ def learned_curves(models: Mapping[str, Any], X: ArrayLike, truth: ArrayLike, n_
     InputError
         If there is no model, or one is of more dimensions.
     """
-    samples, true = check_array(X, dtype=np.float64), check_array(truth, dtype=np.float64)
+    samples, true = matrix(X, "X"), matrix(truth, "truth")
     if not models or any(model.immersion_.template.dim != 1 for model in models.values()):
         raise InputError("learned curves are of one model or more, each of one latent dimension")
     curves = [_curve(model, samples, n_points) for model in models.values()]

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 import xarray as xr
 from scipy.spatial import cKDTree
-from sklearn.utils.validation import check_array
 from torch import Tensor
 
+from neuromanifold._arrays import matrix
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.diagnostics.domain import domain, latents_of
@@ -49,7 +49,7 @@ def manifold_error(f: Immersion, latents: ArrayLike | Tensor, truth: ArrayLike, 
         If the truth has other units than ``f``, or as in :func:`neuromanifold.diagnostics.maps`.
     """
     learned, volume = _learned(f, latents_of(f, latents), n_points)
-    true = check_array(truth, dtype=np.float64)
+    true = matrix(truth, "truth")
     if true.shape[1] != learned.shape[1]:
         raise InputError(f"the truth has {true.shape[1]} units, the learned manifold {learned.shape[1]}")
     to_truth = np.average(cKDTree(true).query(learned)[0] ** 2, weights=volume)

@@ -7,12 +7,11 @@ samples exchanged: trust falls where latents bring strangers together, continuit
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import kneighbors_graph
-from sklearn.utils.validation import check_array
 
+from neuromanifold._arrays import matrix
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike
 from neuromanifold.statistics.stamp import quantity, stamped
@@ -42,7 +41,7 @@ def neighborhoods(X: ArrayLike, latents: ArrayLike, n_neighbors: int = 10) -> xr
     InputError
         If samples and latents do not match or are too few.
     """
-    samples, points = (check_array(values, dtype=np.float64) for values in (X, latents))
+    samples, points = (matrix(values, what) for values, what in ((X, "X"), (latents, "latents")))
     if len(samples) != len(points):
         raise InputError(f"each sample has its latent; got {len(samples)} samples and {len(points)} latents")
     if not 1 <= n_neighbors < len(samples) / 2:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neuromanifold.manifolds import Grid, Manifold
 from neuromanifold.models.noise import Noise
-from neuromanifold.models.samples import Samples, like, pieces
+from neuromanifold.models.samples import Samples, joined, like, pieces
 
 __all__ = ["GridLaw", "GridPosterior", "PosteriorSummary"]
 
@@ -97,30 +97,17 @@ class GridLaw(ABC):
 
     def mean_points(self, activity: Samples) -> Tensor:
         """The template's point nearest to the posterior mean of each sample, (n, m)."""
-        means = like(activity).new_empty(len(activity), self.grid.points.shape[1])
-        return self.template.project(_filled(means, (p @ self.grid.points for _, p, _ in self.probabilities(activity))))
+        means = (p @ self.grid.points for _, p, _ in self.probabilities(activity))
+        return self.template.project(joined(means, len(activity)))
 
     def sample(self, activity: Samples, generator: torch.Generator) -> Tensor:
         """One point of the grid drawn from the posterior of each sample, (n, m)."""
-        drawn = [torch.multinomial(p, 1, generator=generator)[:, 0] for _, p, _ in self.probabilities(activity)]
-        return self.grid.points[torch.cat(drawn)]
+        drawn = (torch.multinomial(p, 1, generator=generator)[:, 0] for _, p, _ in self.probabilities(activity))
+        return self.grid.points[joined(drawn, len(activity))]
 
     def log_likelihood(self, activity: Samples) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""
-        found = like(activity).new_empty(len(activity))
-        return _filled(found, (log_likelihood for _, _, log_likelihood in self.probabilities(activity)))
-
-
-def _filled(found: Tensor, parts: Iterable[Tensor]) -> Tensor:
-    """A tensor (n, ...) with the parts of its rows in their place, one after another.
-
-    Small results of many blocks, kept until they are joined, would hold on to the room of the large ones between them.
-    """
-    start = 0
-    for part in parts:
-        found[start : start + len(part)] = part
-        start += len(part)
-    return found
+        return joined((log_likelihood for _, _, log_likelihood in self.probabilities(activity)), len(activity))
 
 
 class GridPosterior(GridLaw):

@@ -20,7 +20,7 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.grid_posterior import GridPosterior
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.noise import Noise
-from neuromanifold.models.samples import Samples, like, pieces
+from neuromanifold.models.samples import Samples, joined, like, pieces
 from neuromanifold.models.sampling_density import SamplingDensity
 
 __all__ = ["NarrowPosterior"]
@@ -66,7 +66,7 @@ class NarrowPosterior:
 
     def mean_points(self, activity: Samples) -> Tensor:
         """The nearest point of the manifold to each sample, as points (n, m) of the template."""
-        return torch.cat([self._nearest(x) for _, x in pieces(activity, BLOCK)])
+        return joined((self._nearest(x) for _, x in pieces(activity, BLOCK)), len(activity))
 
     def sigma_points(self, activity: Samples) -> tuple[Tensor, Tensor]:
         """Points (n, 2k, m) of equal weight with the posterior's mean and covariance; log-likelihood (n,).
@@ -75,15 +75,19 @@ class NarrowPosterior:
         """
         k = self.template.dim
         axes = k**0.5 * torch.cat([torch.eye(k), -torch.eye(k)], dim=1).to(like(activity))
-        found = [self._spread(x, axes.expand(len(x), k, 2 * k)) for _, x in pieces(activity, BLOCK)]
-        return torch.cat([points for points, _ in found]), torch.cat([log_likelihood for _, log_likelihood in found])
+        points = axes.new_empty(len(activity), 2 * k, self._start.grid.points.shape[1])
+        log_likelihood = axes.new_empty(len(activity))
+        for rows, x in pieces(activity, BLOCK):
+            points[rows], log_likelihood[rows] = self._spread(x, axes.expand(len(x), k, 2 * k))
+        return points, log_likelihood
 
     def sample(self, activity: Samples, generator: torch.Generator) -> Tensor:
         """One point drawn from the posterior of each sample, (n, m)."""
         shape = len(activity), self.template.dim, 1
         some = like(activity)
         normal = torch.randn(shape, generator=generator, dtype=some.dtype, device=some.device)
-        return torch.cat([self._spread(x, normal[rows])[0][:, 0] for rows, x in pieces(activity, BLOCK)])
+        drawn = (self._spread(x, normal[rows])[0][:, 0] for rows, x in pieces(activity, BLOCK))
+        return joined(drawn, len(activity))
 
     def log_likelihood(self, activity: Samples) -> Tensor:
         """Marginal log-likelihood of each sample (n,), nats."""

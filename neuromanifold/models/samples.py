@@ -5,7 +5,7 @@ A fit sums over samples or looks at some of them, never at all at once; so it ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 from neuromanifold._typing import IntArray
 from neuromanifold.data.blocks import in_blocks, is_streamed, read_blocks
 
-__all__ = ["Samples", "StreamedSamples", "chosen", "like", "loaded", "mean", "pieces", "samples_of"]
+__all__ = ["Samples", "StreamedSamples", "chosen", "joined", "like", "loaded", "mean", "pieces", "samples_of"]
 
 
 class StreamedSamples:
@@ -88,6 +88,23 @@ def pieces(samples: Samples, n_rows: int) -> Iterator[tuple[slice, Tensor]]:
         for piece in values.split(n_rows):
             yield slice(start, start + len(piece)), piece
             start += len(piece)
+
+
+def joined(parts: Iterable[Tensor], n_rows: int) -> Tensor:
+    """Results (n_rows, ...) of samples, put together from those of their pieces, one after another.
+
+    Each goes into its place at once: small results of many pieces, kept until they are joined, would hold on to the
+    room of the large ones between them.
+    """
+    parts = iter(parts)
+    first = next(parts)
+    found = first.new_empty(n_rows, *first.shape[1:])
+    found[: len(first)] = first
+    start = len(first)
+    for part in parts:
+        found[start : start + len(part)] = part
+        start += len(part)
+    return found
 
 
 def loaded(samples: Samples) -> Tensor:

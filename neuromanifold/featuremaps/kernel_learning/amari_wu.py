@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.svm import SVC
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from neuromanifold._arrays import validated, validated_with_targets
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.featuremaps.kernel import Kernel
@@ -122,7 +123,7 @@ class AmariWuClassifier(LearnedGeometry, ClassifierMixin, BaseEstimator):
         InputError
             If ``bandwidth`` or ``n_iterations`` is out of its range.
         """
-        data, labels = validate_data(self, X, y, dtype=np.float64)
+        data, labels = validated_with_targets(self, X, y)
         if self.n_iterations < 0 or int(self.n_iterations) != self.n_iterations:
             raise InputError(f"n_iterations is a whole number from 0; got {self.n_iterations}")
         self.bandwidth_ = self._bandwidth(data)
@@ -154,7 +155,7 @@ class AmariWuClassifier(LearnedGeometry, ClassifierMixin, BaseEstimator):
 
     def _against_training(self, X: ArrayLike) -> FloatArray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validated(self, X, reset=False)
         return self.kernel_.gram(torch.tensor(X), self._points).numpy()
 
     def _bandwidth(self, X: FloatArray) -> float:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from neuromanifold._arrays import validated, validated_with_targets
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.featuremaps.kernel import Kernel
@@ -93,7 +93,7 @@ class RecursiveFeatureMachine(LearnedGeometry, MultiOutputMixin, RegressorMixin,
         InputError
             If ``ridge`` or ``n_iterations`` is out of its range, or the kernel has no gradient at the points.
         """
-        data, values = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        data, values = validated_with_targets(self, X, y, multi_output=True, y_numeric=True)
         if self.n_iterations < 0 or int(self.n_iterations) != self.n_iterations:
             raise InputError(f"n_iterations is a whole number from 0; got {self.n_iterations}")
         if not (math.isfinite(self.ridge) and self.ridge > 0):
@@ -113,7 +113,7 @@ class RecursiveFeatureMachine(LearnedGeometry, MultiOutputMixin, RegressorMixin,
     def predict(self, X: ArrayLike) -> FloatArray:
         """``f(x)``: ``(n,)`` or ``(n, p)``, as y was."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validated(self, X, reset=False)
         return self.kernel_.gram(torch.tensor(X), self._points).numpy() @ self.dual_coef_
 
     def _regress(self, matrix: Tensor, points: Tensor, targets: Tensor) -> tuple[Kernel, Tensor]:

@@ -16,9 +16,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from neuromanifold._arrays import matrix, validated
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -107,10 +108,10 @@ class SelfSupervisedKernel(LearnedGeometry, ClassNamePrefixFeaturesOutMixin, Tra
         InputError
             If there are fewer pairs, or positive eigenvalues, than components; or if the augmentation is none.
         """
-        data = validate_data(self, X, dtype=np.float64)
+        data = validated(self, X, reset=True)
         generator = numpy_generator(self.random_state)
         if callable(self.augment):
-            partners = check_array(self.augment(data, generator), dtype=np.float64)
+            partners = matrix(self.augment(data, generator), "what augment gives")
         elif math.isfinite(self.augment) and self.augment >= 0:
             partners = data + self.augment * data.std() * generator.standard_normal(data.shape)
         else:
@@ -119,13 +120,13 @@ class SelfSupervisedKernel(LearnedGeometry, ClassNamePrefixFeaturesOutMixin, Tra
 
     def fit_pairs(self, X: ArrayLike, partners: ArrayLike) -> SelfSupervisedKernel:
         """Learn from positive pairs, a row of X and a row of ``partners`` each."""
-        data = validate_data(self, X, dtype=np.float64)
-        return self._learn(data, check_array(partners, dtype=np.float64))
+        data = validated(self, X, reset=True)
+        return self._learn(data, matrix(partners, "partners"))
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Embedding: ``(n, d)``."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validated(self, X, reset=False)
         return self.kernel_.embed(torch.tensor(X)).numpy()
 
     @property
