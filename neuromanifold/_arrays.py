@@ -17,7 +17,17 @@ from sklearn.utils.validation import validate_data
 from neuromanifold._errors import InputError, NotNumbersError
 from neuromanifold._typing import ArrayLike, FloatArray
 
-__all__ = ["matrix", "numbers", "real_numbers", "scale_fault", "unmasked", "validated", "validated_with_targets"]
+__all__ = [
+    "matrix",
+    "numbers",
+    "numbers_or_texts",
+    "real_numbers",
+    "scale_fault",
+    "unmasked",
+    "validated",
+    "validated_with_targets",
+    "varying",
+]
 
 LARGEST, SMALLEST = 1e100, 1e-100
 
@@ -59,6 +69,16 @@ def real_numbers(values: Any, what: str) -> FloatArray:
     return numbers(values, what).astype(np.float64, copy=False)
 
 
+def numbers_or_texts(values: Any, what: str) -> npt.NDArray[Any]:
+    """:func:`numbers`, or texts where any value is one; then an unknown one, None or NaN, is the empty text."""
+    given = unmasked(values)
+    found = np.asarray(given, dtype=None if hasattr(given, "dtype") else object)
+    if found.dtype.kind not in "OU" or not any(isinstance(one, str) for one in found.flat):
+        return numbers(values, what)
+    texts = ["" if one is None or (isinstance(one, float) and np.isnan(one)) else str(one) for one in found.flat]
+    return np.array(texts).reshape(found.shape)
+
+
 def scale_fault(values: npt.NDArray[Any]) -> str | None:
     """What is wrong with the size of finite numbers (n, ...), None if nothing is."""
     if not values.size:
@@ -92,6 +112,20 @@ def matrix(values: Any, what: str) -> FloatArray:
     return found
 
 
+def varying(values: Any, what: str) -> FloatArray:
+    """:func:`matrix` of samples that are not all the same.
+
+    Raises
+    ------
+    InputError
+        If they are, or as :func:`matrix`.
+    """
+    found = matrix(values, what)
+    if not np.ptp(found, axis=0).any():
+        raise InputError(f"{what} is constant, the same in every sample (n_samples={len(found)}): give what varies")
+    return found
+
+
 def validated(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> FloatArray:
     """X (n, d) as float64, checked as scikit-learn does, ``reset`` where the estimator is fitted to it.
 
@@ -113,9 +147,16 @@ def validated_with_targets(
     Raises
     ------
     InputError
-        As in :func:`validated`, or if targets do not fit X.
+        As in :func:`validated`, or if targets do not fit X, are unknown, or are not numbers where ``y_numeric``.
     """
-    data, targets = _validated(estimator, X, unmasked(y), **checks)
+    mask = np.ma.getmaskarray(y) if isinstance(y, np.ma.MaskedArray) else np.zeros(0, dtype=bool)
+    if mask.any():
+        raise InputError(
+            f"y is masked, unknown, in {mask.sum()} of {mask.size} values: leave those rows out of X and y"
+        )
+    if y is not None and checks.get("y_numeric"):
+        numbers(y, "y")
+    data, targets = _validated(estimator, X, y, **checks)
     wrong = scale_fault(targets) if targets.dtype.kind == "f" else None
     if wrong is not None:
         raise InputError(f"y {wrong}")
@@ -127,7 +168,10 @@ def _validated(estimator: BaseEstimator, X: ArrayLike, *targets: Any, **checks: 
     try:
         found = validate_data(estimator, unmasked(X), *targets, dtype=np.float64, **checks)
     except (ValueError, TypeError) as error:
-        given, rows = ("X and y", ", and y a value for each") if targets else ("X", "")
+        given, rows = "X", ""
+        if targets:
+            shapes = " and ".join(str(np.shape(np.asarray(values, dtype=object))) for values in (X, *targets))
+            given, rows = f"X and y of shapes {shapes}", ", and y a value for each"
         raise InputError(
             f"{given} cannot be used: {_fault(error)}. X must be activity (n samples, d units){rows}, all finite: "
             "leave out or interpolate rows that are not"

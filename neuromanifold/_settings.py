@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 from neuromanifold._errors import InputError
 
-__all__ = ["check_choice", "check_jobs", "check_names", "check_number", "check_positive", "check_whole", "check_widths"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_jobs",
+    "check_level",
+    "check_mapping",
+    "check_name",
+    "check_names",
+    "check_number",
+    "check_path",
+    "check_positive",
+    "check_sequence",
+    "check_whole",
+    "check_widths",
+]
 
 
 def check_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
@@ -47,6 +62,29 @@ def check_positive(name: str, value: Any, what: str = "number") -> None:
         raise InputError(f"{name} must be a positive {what}, got {value!r}")
 
 
+def check_level(value: Any, name: str = "level") -> None:
+    """See that the coverage of a band, or the level of a test, is between 0 and 1, neither of them.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(value, Real) or not 0 < float(value) < 1:
+        raise InputError(f"{name} must be a number between 0 and 1, neither of them; got {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """See that a setting is True or False.
+
+    Raises
+    ------
+    InputError
+    """
+    # numpy's is no bool.
+    if not isinstance(value, bool) and type(value).__name__ != "bool":
+        raise InputError(f"{name} must be True or False; got {value!r}")
+
+
 def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     """See that a setting is one of those allowed.
 
@@ -61,16 +99,61 @@ def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
         raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
-def check_names(name: str, value: Any) -> None:
-    """See that a setting is a name, a sequence or mapping of names, or None.
+def check_names(name: str, value: Any, *, mapping: bool = False) -> None:
+    """See that a setting is a name, a sequence of names (where ``mapping``, a mapping of them too), or None.
 
     Raises
     ------
     InputError
     """
     names = [value] if isinstance(value, str) or value is None else value
-    if not isinstance(names, Iterable) or not all(isinstance(one, str) or one is None for one in names):
+    listed = isinstance(names, Iterable) and (mapping or not isinstance(names, Mapping))
+    if not listed or not all(isinstance(one, str) or one is None for one in names):
         raise InputError(f"{name} must be a name or a sequence of names; got {value!r}")
+
+
+def check_name(name: str, value: Any) -> None:
+    """See that a setting is one name.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name} must be a name; got {value!r}")
+
+
+def check_mapping(name: str, value: Any, what: str) -> None:
+    """See that a setting is a mapping of names to values; ``what`` says of which, with an example.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InputError(f"{name} must be a mapping of {what}; got {value!r}")
+
+
+def check_sequence(name: str, value: Any, what: str) -> None:
+    """See that a setting is a sequence of several values; ``what`` says of which.
+
+    Raises
+    ------
+    InputError
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise InputError(f"{name} must be a sequence of {what}; got {value!r}")
+
+
+def check_path(name: str, value: Any) -> None:
+    """See that a setting is the path of a file or folder.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(f"{name} must be a path; got {value!r}")
 
 
 def check_widths(name: str, value: Any) -> None:

@@ -183,9 +183,9 @@ def test_error_of_half_a_circle():
 
 
 def test_error_weighs_the_learned_manifold_by_length():
-    """``(u², 0)`` on [0, 1] beside the point 0: E|x|² = ∫ x² dx = 1/3, though most u are near 0."""
+    """``(u², 0)`` on [0, 1], of -2, -1 and 0 nearest to 0: E|x|² = ∫ x² dx = 1/3, though most u are near 0."""
     square = Immersion(Euclidean(1), lambda z: torch.cat([z**2, 0 * z], dim=-1))
-    found = diagnostics.manifold_error(square, [[0.0], [1.0]], np.zeros((1, 2)))
+    found = diagnostics.manifold_error(square, [[0.0], [1.0]], [[-2.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
     assert float(found["to_truth"]) ** 2 == pytest.approx(1 / 3, abs=1e-4)
 
 
@@ -235,7 +235,7 @@ def test_what_is_no_latent_is_told():
     with pytest.raises(InputError, match="below half"):
         diagnostics.neighborhoods(normal(8, 2), normal(8, 1), n_neighbors=4)
     with pytest.raises(InputError, match="3 units"):
-        diagnostics.manifold_error(arc(1.0), [[0.0], [1.0]], np.zeros((4, 3)))
+        diagnostics.manifold_error(arc(1.0), [[0.0], [1.0]], normal(4, 3))
     with pytest.raises(InputError, match="shares"):
         diagnostics.wrong_manifold(PrincipalLine(), normal(9, 2), shares=(1.5,))
 

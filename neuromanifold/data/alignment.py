@@ -20,8 +20,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from neuromanifold._arrays import numbers_or_texts, real_numbers
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_mapping, check_name
 from neuromanifold._typing import FloatArray
+from neuromanifold.data.faults import time_faults
 from neuromanifold.data.inference import variable_meaning
 from neuromanifold.data.recording import check
 
@@ -39,25 +42,36 @@ def align_variable(
         Keeping the contract of :mod:`neuromanifold.data.recording`.
     name : str
     values, times : array (q,)
-        Samples and their time stamps in seconds, on the clock of the recording.
+        Samples, numbers or texts, NaN, masked or "" where unknown, and their time stamps in seconds, on the clock of
+        the recording. Times must increase: those that go back or repeat, as where a clock was reset, do not say where
+        a sample belongs.
     attrs : mapping, optional
         ``kind``, ``units`` and ``period``; inferred where missing.
 
     Raises
     ------
     InputError
-        If the two differ in length, or no bin has a value.
+        If the two differ in length, times do not increase or are not finite, or no bin has a value.
     """
-    checked, samples, clock = check(recording), np.asarray(values), np.asarray(times, dtype=np.float64)
+    check_name("name", name)
+    if attrs is not None:
+        check_mapping("attrs", attrs, 'what is known of the variable, {"units": "deg"}')
+    checked, samples = check(recording), numbers_or_texts(values, f"{name!r}")
+    clock = real_numbers(times, f"times of {name!r}")
     if samples.shape != clock.shape or samples.ndim != 1:
         raise InputError(f"{name!r} has shape {samples.shape} and its times {clock.shape}: give one time a value, (q,)")
+    faults = time_faults(clock)
+    if faults:
+        raise InputError(f"times of {name!r}: {faults[0]}")
+    if not _known(samples).any():
+        raise InputError(f"{name!r} is NaN, masked or empty in all of its {len(samples)} samples: leave it out")
     column = xr.DataArray(samples, dims=("time",), attrs=dict(attrs or {}))
     centres = checked["time"].to_numpy()
     found = aligned(name, column, clock, centres)
     if pd.isna(found.to_numpy()).all():
         raise InputError(
-            f"{name!r} was sampled from {np.nanmin(clock):.6g} to {np.nanmax(clock):.6g} s, the bins are from "
-            f"{centres[0]:.6g} to {centres[-1]:.6g} s: no bin has a value. Is it the same clock, in seconds?"
+            f"{name!r} was sampled from {clock[0]:.6g} to {clock[-1]:.6g} s, the bins are from {centres[0]:.6g} to "
+            f"{centres[-1]:.6g} s, or known values are far apart: no bin has a value. Is it the same clock, in seconds?"
         )
     return check(checked.assign({name: found}))
 
@@ -81,7 +95,7 @@ def align(
     """Values (q,) sampled at ``clock`` (q,), at ``centres`` (n,); circular with a ``period``."""
     if np.array_equal(clock, centres):
         return values
-    known = np.isfinite(clock) & (values != "" if values.dtype.kind in "US" else np.isfinite(values.astype(np.float64)))
+    known = np.isfinite(clock) & _known(values)
     if known.sum() < 2:
         return _unknown(values[:0], len(centres))
     order = np.argsort(clock[known], kind="stable")
@@ -96,6 +110,10 @@ def align(
         found = samples[nearest]
         return np.where(far, _unknown(samples, len(centres)), found) if far.any() else found
     return np.where(far, np.nan, _interpolated(samples.astype(np.float64), times, centres, period))
+
+
+def _known(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return values != "" if values.dtype.kind in "US" else np.isfinite(values.astype(np.float64))
 
 
 def _unknown(like: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:

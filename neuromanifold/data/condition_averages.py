@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_name, check_whole
 from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.data.intervals import run_starts
 from neuromanifold.data.recording import check
@@ -47,9 +48,8 @@ def condition_averages(
         If a name is not there, ``along`` is categorical, or no sample has both values.
     """
     checked = check(recording)
-    require_along_time(checked, condition)
-    if n_bins < 1:
-        raise InputError(f"n_bins must be at least 1, got {n_bins}")
+    check_whole("n_bins", n_bins, 1)
+    require_along_time(checked, condition, "condition")
     codes, names = pd.factorize(pd.Series(checked[condition].to_numpy()).replace("", np.nan), sort=True)
     starts = run_starts(codes, border=np.diff(checked["interval"].to_numpy(), prepend=checked["interval"][0]) != 0)
     trial = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(codes))))
@@ -80,6 +80,7 @@ def _along(recording: xr.Dataset, along: str | None, starts: IntArray, trial: In
     if along is None:
         times = recording["time"].to_numpy()
         return times - times[starts][trial], {"units": "s", "long_name": "time in the trial"}
+    check_name("along", along)
     require_variables(recording, [along])
     variable = recording[along]
     if variable.attrs["kind"] == "categorical":

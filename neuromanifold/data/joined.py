@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from neuromanifold._errors import RecordingError
+from neuromanifold._settings import check_mapping
 from neuromanifold.data.intervals import GAP, run_starts
 from neuromanifold.data.recording import check, task_variables
 
@@ -38,6 +39,7 @@ def join_sessions(recordings: Mapping[str, xr.Dataset]) -> xr.Dataset:
     RecordingError
         If there is none, fewer than two units are shared, or sampling periods, kinds or units of measurement differ.
     """
+    check_mapping("recordings", recordings, "recordings by the name of their session")
     checked = {name: check(recording) for name, recording in recordings.items()}
     if not checked:
         raise RecordingError("no recording to join")
@@ -80,5 +82,6 @@ def _agree(first: xr.Dataset, other: xr.Dataset, name: str) -> None:
             mine, theirs = (r[variable].attrs.get(key) for r in (first, other))
             if mine != theirs:
                 raise RecordingError(
-                    f"{key} of {variable!r} is {theirs!r} in session {name!r} but {mine!r} in the first"
+                    f"{key} of {variable!r} is {theirs!r} in session {name!r} but {mine!r} in the first: make them "
+                    "alike (numbers of one unit, radians or degrees; or texts), or drop it from one"
                 )

@@ -28,8 +28,8 @@ def require_variables(recording: xr.Dataset, names: Sequence[str]) -> None:
         )
 
 
-def require_along_time(recording: xr.Dataset, name: str) -> None:
-    """See that a variable or coordinate has a value for each sample.
+def require_along_time(recording: xr.Dataset, name: str, setting: str) -> None:
+    """See that a variable or coordinate, which a setting names, has a value for each sample.
 
     Raises
     ------
@@ -38,4 +38,4 @@ def require_along_time(recording: xr.Dataset, name: str) -> None:
     """
     along = [str(key) for key, variable in recording.variables.items() if variable.dims == ("time",)]
     if name not in along:
-        raise InputError(f"no groups {name!r} along time; the recording has {', '.join(along)}")
+        raise InputError(f"{setting} {name!r} is nothing along time; the recording has {', '.join(along)}")

@@ -22,7 +22,7 @@ from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.data.blocks import Change, by_blocks
 from neuromanifold.data.intervals import interval_slices
 
-__all__ = ["Smoothing", "resolved_smoothings", "smooth", "smooth_activity", "smooth_known"]
+__all__ = ["Smoothing", "check_smoothing", "resolved_smoothings", "smooth", "smooth_activity", "smooth_known"]
 
 # Seconds, None for none, or what suits the kind of activity.
 Smoothing: TypeAlias = float | Literal["auto"] | None
@@ -40,15 +40,29 @@ def resolved_smoothings(
     InputError
         If a width is no number of seconds from 0.
     """
-    if isinstance(smoothing, str) and smoothing == "auto":
+    widths = check_smoothing("smoothing", smoothing)
+    if widths is None:
         return list(default) if recording["activity"].attrs["kind"] in ("counts", "rate") else [None]
+    return widths
+
+
+def check_smoothing(name: str, smoothing: Smoothing | Sequence[float | None]) -> list[float | None] | None:
+    """The widths that a setting of that name states in seconds; None where it is "auto".
+
+    Raises
+    ------
+    InputError
+        If a width is no number of seconds from 0.
+    """
+    if isinstance(smoothing, str) and smoothing == "auto":
+        return None
     widths = [smoothing] if smoothing is None or isinstance(smoothing, Real | str) else smoothing
     if not isinstance(widths, Iterable) or isinstance(widths, Mapping):
-        raise InputError(f'smoothing must be seconds, None, "auto" or a sequence of these; got {smoothing!r}')
+        raise InputError(f'{name} must be seconds, None, "auto" or a sequence of these; got {smoothing!r}')
     checked: list[float | None] = list(widths)  # type: ignore[arg-type]  # checked below
     for width in checked:
         if width is not None:
-            check_number("smoothing", width, 0, what="a number of seconds")
+            check_number(name, width, 0, what="a number of seconds")
     return checked
 
 

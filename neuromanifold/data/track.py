@@ -13,8 +13,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
-from neuromanifold._typing import ArrayLike
+from neuromanifold._settings import check_number
+from neuromanifold._typing import ArrayLike, FloatArray
 
 __all__ = ["track_loop"]
 
@@ -31,7 +33,7 @@ def track_loop(
     Parameters
     ----------
     position : array (n,)
-        Along the track, in any unit.
+        Along the track, in any unit; NaN or masked where unknown.
     velocity : array (n,)
         Its sign is the direction: positive towards larger positions (outbound). A direction of +1 and -1 will do.
     ends : (float, float), optional
@@ -51,14 +53,11 @@ def track_loop(
     InputError
         If the arrays are not (n,) numbers, the ends are not in order, or ``min_speed`` is negative.
     """
+    check_number("min_speed", min_speed, 0)
     p, v = _numbers("position", position), _numbers("velocity", velocity)
     if p.shape != v.shape:
-        raise InputError(f"position and velocity must have one value a sample each; got {p.shape} and {v.shape}")
-    if not 0 <= min_speed < np.inf:
-        raise InputError(f"min_speed must be 0 or positive, got {min_speed!r}")
-    low, high = (np.nanmin(p), np.nanmax(p)) if ends is None and np.isfinite(p).any() else (ends or (np.nan, np.nan))
-    if not low < high:
-        raise InputError(f"the track must have two ends, the lower first; got {low:.6g} and {high:.6g}")
+        raise InputError(f"position and velocity must have one value a sample each; got shapes {p.shape} and {v.shape}")
+    low, high = _extremes(p) if ends is None else _stated(ends)
     share = np.clip((p - low) / (high - low), 0.0, 1.0)
     angle = np.mod(np.where(v > 0, np.pi * share, 2 * np.pi - np.pi * share), 2 * np.pi)
     known = np.isfinite(p) & (np.abs(v) > min_speed)
@@ -66,14 +65,27 @@ def track_loop(
     return _like(position, np.where(known, angle, np.nan)).assign_attrs(attrs)
 
 
-def _numbers(name: str, values: ArrayLike) -> np.ndarray:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must hold numbers, NaN where unknown ({error})") from error
+def _numbers(name: str, values: ArrayLike) -> FloatArray:
+    array = real_numbers(values, name)
     if array.ndim != 1 or np.isinf(array).any():
         raise InputError(f"{name} must be one number a sample, (n,), NaN where unknown; got shape {array.shape}")
     return array
+
+
+def _extremes(position: FloatArray) -> tuple[float, float]:
+    if not np.isfinite(position).any():
+        raise InputError(f"position is NaN in all of its {len(position)} samples: give the two ends of the track")
+    low, high = float(np.nanmin(position)), float(np.nanmax(position))
+    if low == high:
+        raise InputError(f"position is at one place, {low:.6g}, in every sample: give the two ends of the track")
+    return low, high
+
+
+def _stated(ends: tuple[float, float]) -> tuple[float, float]:
+    found = real_numbers(ends, "ends")
+    if found.shape != (2,) or not np.isfinite(found).all() or found[0] >= found[1]:
+        raise InputError(f"ends must be the positions of the two ends of the track, the lower first; got {ends!r}")
+    return float(found[0]), float(found[1])
 
 
 def _like(position: ArrayLike, angle: np.ndarray) -> xr.DataArray:

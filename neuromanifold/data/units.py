@@ -10,6 +10,7 @@ Further labels of units (brain area, the curator's verdict) are coordinates alon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._settings import check_mapping, check_number
 from neuromanifold._typing import BoolArray, FloatArray
 from neuromanifold.data.prepare import noted
 from neuromanifold.data.recording import check
@@ -98,13 +100,16 @@ def select_units(
     Raises
     ------
     InputError
-        If a label is unknown or has none of the values, or a measure is not known of this recording.
+        If a label is unknown or has none of the values, a measure is not known of this recording, or its bound is no
+        number from 0 (shares: to 1).
     NotEnoughDataError
         If fewer than two units remain; the message says what each condition leaves.
     """
     checked = check(recording)
+    labels = {} if labels is None else labels
+    _check(labels, min_rate=min_rate, max_isi_violations=max_isi_violations, min_presence=min_presence)
     bounds = {"rate": min_rate, "isi_violations": max_isi_violations, "presence": min_presence}
-    masks = {name: _has_label(checked, name, allowed) for name, allowed in (labels or {}).items()}
+    masks = {name: _has_label(checked, name, allowed) for name, allowed in labels.items()}
     if any(bound is not None for bound in bounds.values()):
         masks |= _within(unit_quality(checked), bounds)
     kept = np.logical_and.reduce([np.ones(checked.sizes["unit"], dtype=bool), *masks.values()])
@@ -113,15 +118,22 @@ def select_units(
         raise NotEnoughDataError(
             f"{int(kept.sum())} of {len(kept)} units meet all conditions ({left}); a manifold needs at least 2"
         )
-    stated: dict[str, Any] = {name: _listed(allowed) for name, allowed in (labels or {}).items()}
+    stated: dict[str, Any] = {name: _listed(allowed) for name, allowed in labels.items()}
     stated |= {name: bound for name, bound in bounds.items() if bound is not None}
     return noted(checked.isel(unit=np.flatnonzero(kept)), "select_units", kept=int(kept.sum()), of=len(kept), **stated)
+
+
+def _check(labels: Mapping[str, Any], **bounds: float | None) -> None:
+    check_mapping("labels", labels, 'labels of units and what they may be, {"location": "adn"}')
+    for name, bound in bounds.items():
+        if bound is not None:
+            check_number(name, bound, 0, math.inf if name == "min_rate" else 1)
 
 
 def _has_label(recording: xr.Dataset, name: str, allowed: Any) -> BoolArray:
     known = [str(c) for c, values in recording.coords.items() if values.dims == ("unit",)]
     if name not in known:
-        raise InputError(f"units have no label {name!r}; they have {', '.join(known)}")
+        raise InputError(f"labels: units have no label {name!r}; they have {', '.join(known)}")
     values = recording[name].to_numpy()
     mask = np.array([value in _listed(allowed) for value in values.tolist()])
     if not mask.any():

@@ -31,7 +31,7 @@ class Choice:
     def __post_init__(self) -> None:
         if self.activity is not None and not isinstance(self.activity, str):
             raise InputError(f"activity must be the name of an array in the file; got {self.activity!r}")
-        check_names("variables", self.variables)
+        check_names("variables", self.variables, mapping=True)
         for name in ("bin_size", "sampling_period", "time_scale"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name), "number of seconds")
