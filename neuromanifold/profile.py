@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from neuromanifold._errors import InputError
-from neuromanifold._settings import check_jobs, check_whole
+from neuromanifold._settings import check_jobs, check_level, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.bands import with_bands
 from neuromanifold.bootstrap import bootstrap_decoders
@@ -97,13 +96,10 @@ def curvature_profile(
     """
     check_is_fitted(model)
     check_whole("n_bootstrap (refits; 0 for no band)", n_bootstrap, 0)
-    if n_points is not None:
-        check_whole("n_points", n_points, 4)
     check_jobs(n_jobs)
     if n_bootstrap and X is None:
         raise InputError("a bootstrap band refits the decoder: give X (and y, groups as in the fit)")
-    if not (isinstance(level, Real) and 0 < level < 1):
-        raise InputError(f"level must lie between 0 and 1, got {level!r}")
+    check_level(level)
     profile = immersion_profile(model.immersion_, n_points)
     profile.attrs |= {"gauge": model.gauge_, "model": "TopologicalVAE", "seed": str(model.random_state)}
     profile.attrs |= {"likelihood": model.likelihood, "activity_unit": model.generative_.activity_unit}
@@ -143,8 +139,11 @@ def immersion_profile(immersion: Immersion, n_points: int | None = None) -> xr.D
 
 
 def template_grid(template: Manifold, n_points: int | None) -> Grid:
-    """The points of a profile over a template: about ``n_points``, or its default."""
-    return template.grid(n_points or N_POINTS.get(template.dim, 4096))
+    """The points of a profile over a template: about ``n_points``, at least 4, or its default."""
+    if n_points is None:
+        return template.grid(N_POINTS.get(template.dim, 4096))
+    check_whole("n_points", n_points, 4)
+    return template.grid(int(n_points))
 
 
 def curvature_error(estimated: ArrayLike, true: ArrayLike, area: ArrayLike) -> float:

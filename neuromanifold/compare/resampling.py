@@ -24,6 +24,7 @@ from scipy.special import ndtri
 from neuromanifold import __version__
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
+from neuromanifold._settings import check_choice, check_level, check_whole
 from neuromanifold._typing import FloatArray, IntArray, RandomState
 from neuromanifold.data.intervals import interval_slices
 
@@ -60,14 +61,12 @@ class Resampling:
     random_state: RandomState = None
 
     def __post_init__(self) -> None:
-        for name, least in (("n_bootstrap", 0), ("n_shuffles", 0), ("block_length", 1)):
-            number = getattr(self, name)
-            if number is not None and not (isinstance(number, (int, np.integer)) and number >= least):
-                raise InputError(f"{name} must be a whole number of at least {least}, got {number!r}")
-        if self.null not in ("time-shift", "permutation"):
-            raise InputError(f'null must be "time-shift" or "permutation", got {self.null!r}')
-        if not 0 < self.level < 1:
-            raise InputError(f"level must lie between 0 and 1, got {self.level}")
+        check_whole("n_bootstrap", self.n_bootstrap, 0)
+        check_whole("n_shuffles", self.n_shuffles, 0)
+        if self.block_length is not None:
+            check_whole("block_length", self.block_length, 1)
+        check_choice("null", self.null, ("time-shift", "permutation"))
+        check_level(self.level)
 
 
 def compared(

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_choice
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.compare.representation import Pair, centred, paired
 from neuromanifold.compare.resampling import NullKind, Resampling, compared, time_blocks
@@ -61,8 +61,7 @@ def procrustes(
     ----------
     Williams, Kunz, Kornblith & Linderman (2021), Generalized shape metrics on neural representations.
     """
-    if metric not in ("angular", "euclidean"):
-        raise InputError(f'metric must be "angular" or "euclidean", got {metric!r}')
+    check_choice("metric", metric, ("angular", "euclidean"))
     resampling = Resampling(n_bootstrap, block_length, n_shuffles, null, level, random_state)
     pair = paired(A, B, groups)
     blocks = time_blocks(pair.groups, block_length)

@@ -15,6 +15,7 @@ import xarray as xr
 from scipy.spatial.distance import pdist, squareform
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_choice
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.compare.representation import Pair, paired
 from neuromanifold.compare.resampling import NullKind, Resampling, compared, time_blocks
@@ -61,8 +62,7 @@ def rsa(
     ----------
     Kriegeskorte, Mur & Bandettini (2008) Front. Syst. Neurosci. 2:4.
     """
-    if metric not in ("euclidean", "correlation"):
-        raise InputError(f'metric must be "euclidean" or "correlation", got {metric!r}')
+    check_choice("metric", metric, ("euclidean", "correlation"))
     resampling = Resampling(n_bootstrap, block_length, n_shuffles, null, level, random_state)
     whole = paired(A, B, groups)
     rows = np.unique(np.linspace(0, len(whole.X) - 1, min(len(whole.X), MOST_SAMPLES)).astype(np.int64))

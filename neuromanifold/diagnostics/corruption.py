@@ -20,6 +20,7 @@ from neuromanifold._arrays import matrix
 from neuromanifold._errors import InputError
 from neuromanifold._parallel import spread
 from neuromanifold._random import numpy_generator, spawn_seeds
+from neuromanifold._settings import check_jobs, check_number, check_positive, check_sequence, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.diagnostics.domain import domain, latents_of
 from neuromanifold.diagnostics.error import manifold_error
@@ -72,8 +73,9 @@ def wrong_manifold(
         If a noise is negative, a share is not in (0, 1], or no fit is asked for.
     """
     samples = matrix(X, "X")
-    if min(noise, default=-1.0) < 0 or not all(0 < share <= 1 for share in shares) or not shares or n_repeats < 1:
-        raise InputError("noise must be at least 0, shares above 0 and at most 1, and n_repeats at least 1")
+    _check(noise, shares)
+    check_whole("n_repeats", n_repeats, 1)
+    check_jobs(n_jobs)
     seeds = spawn_seeds(random_state, 1 + len(noise) * len(shares) * n_repeats)
     true = _image(estimator, samples, seeds[0]) if truth is None else matrix(truth, "truth")
     cells = [(level, share) for level, share, _ in product(noise, shares, range(n_repeats))]
@@ -82,6 +84,18 @@ def wrong_manifold(
     )
     found = list(spread(jobs, n_jobs))
     return _labelled(found, noise, shares, n_repeats, truth is not None, random_state)
+
+
+def _check(noise: Sequence[float], shares: Sequence[float]) -> None:
+    for name, values in {"noise": noise, "shares": shares}.items():
+        check_sequence(name, values, "numbers, such as (0.0, 0.1)")
+        if not len(values):
+            raise InputError(f"{name} must be a sequence of one number or more; got {values!r}")
+    for level in noise:
+        check_number("each of noise", level, 0)
+    for share in shares:
+        check_positive("each of shares", share)
+        check_number("each of shares", share, 0, 1)
 
 
 def _fitted(estimator: BaseEstimator, X: FloatArray, seed: int) -> Any:

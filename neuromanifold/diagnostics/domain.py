@@ -15,7 +15,9 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import ArrayLike, BoolArray, FloatArray
 from neuromanifold.geometry import Immersion
 from neuromanifold.manifolds import Euclidean, Grid, Manifold
@@ -52,7 +54,7 @@ def latents_of(f: Immersion, latents: ArrayLike | Tensor) -> Tensor:
     """
     if not isinstance(f, Immersion):
         raise InputError(f"a learned manifold is an Immersion (model.immersion_); got {type(f).__name__}")
-    points = torch.as_tensor(np.asarray(latents), dtype=torch.float64)
+    points = torch.as_tensor(real_numbers(latents, "latents"))
     m = f.template.embedding_dim
     if points.ndim != 2 or points.shape[1] != m or not bool(torch.isfinite(points).all()):
         raise InputError(
@@ -63,13 +65,16 @@ def latents_of(f: Immersion, latents: ArrayLike | Tensor) -> Tensor:
 
 
 def domain(template: Manifold, latents: Tensor, n_points: int) -> Domain:
-    """About ``n_points`` points of the template, and which of them the latents (n, m) reach.
+    """About ``n_points`` points of the template, at least 4, and which of them the latents (n, m) reach.
 
     Raises
     ------
+    InputError
+        If ``n_points`` is no such number.
     NotEnoughDataError
         If Euclidean latents span no box.
     """
+    check_whole("n_points", n_points, 4)
     if not isinstance(template, Euclidean):
         grid = template.grid(n_points)
         return Domain(grid, np.ones(len(grid.points), dtype=bool))

@@ -16,8 +16,8 @@ import xarray as xr
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from neuromanifold._arrays import matrix
-from neuromanifold._errors import InputError
+from neuromanifold._arrays import varying
+from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.diagnostics.domain import domain, latents_of
 from neuromanifold.geometry import Immersion, local_geometry
@@ -46,12 +46,21 @@ def manifold_error(f: Immersion, latents: ArrayLike | Tensor, truth: ArrayLike, 
     Raises
     ------
     InputError
-        If the truth has other units than ``f``, or as in :func:`neuromanifold.diagnostics.maps`.
+        If the truth has other units than ``f``, is one point, or as in :func:`neuromanifold.diagnostics.maps`.
+    NotEnoughDataError
+        If the truth is too few points to be a manifold.
     """
     learned, volume = _learned(f, latents_of(f, latents), n_points)
-    true = matrix(truth, "truth")
+    true = varying(truth, "truth")
     if true.shape[1] != learned.shape[1]:
-        raise InputError(f"the truth has {true.shape[1]} units, the learned manifold {learned.shape[1]}")
+        raise InputError(
+            f"the truth has {true.shape[1]} units, the learned manifold {learned.shape[1]}: give points of the same "
+            "units"
+        )
+    if len(true) < f.template.dim + 2:
+        raise NotEnoughDataError(
+            f"the truth is {len(true)} points; give at least {f.template.dim + 2}, evenly spread, better thousands"
+        )
     to_truth = np.average(cKDTree(true).query(learned)[0] ** 2, weights=volume)
     from_truth = (cKDTree(learned).query(true)[0] ** 2).mean()
     found = {"to_truth": to_truth, "from_truth": from_truth, "error": 0.5 * (to_truth + from_truth)}

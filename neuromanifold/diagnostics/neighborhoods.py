@@ -11,8 +11,9 @@ import xarray as xr
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import kneighbors_graph
 
-from neuromanifold._arrays import matrix
+from neuromanifold._arrays import varying
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import ArrayLike
 from neuromanifold.statistics.stamp import quantity, stamped
 
@@ -39,15 +40,12 @@ def neighborhoods(X: ArrayLike, latents: ArrayLike, n_neighbors: int = 10) -> xr
     Raises
     ------
     InputError
-        If samples and latents do not match or are too few.
+        If samples and latents do not match, are too few, or are all the same.
     """
-    samples, points = (matrix(values, what) for values, what in ((X, "X"), (latents, "latents")))
+    samples, points = (varying(values, what) for values, what in ((X, "X"), (latents, "latents")))
     if len(samples) != len(points):
-        raise InputError(f"each sample has its latent; got {len(samples)} samples and {len(points)} latents")
-    if not 1 <= n_neighbors < len(samples) / 2:
-        raise InputError(
-            f"n_neighbors is {n_neighbors}; it must be at least 1 and below half of {len(samples)} samples"
-        )
+        raise InputError(f"each sample must have its latent; got {len(samples)} samples and {len(points)} latents")
+    check_whole("n_neighbors (below half of the samples)", n_neighbors, 1, (len(samples) - 1) // 2)
     graphs = [kneighbors_graph(values, n_neighbors) for values in (samples, points)]
     found = {
         "trustworthiness": trustworthiness(samples, points, n_neighbors=n_neighbors),

@@ -53,7 +53,9 @@ def bins_along(values: FloatArray, period: float | None, n_bins: int = N_BINS) -
     """
     known = np.isfinite(values)
     if not known.any():
-        raise InputError("no value of the task variable is known: curvature cannot be binned along it")
+        raise InputError(
+            f"the task variable is NaN in all {len(values)} samples: to bin curvature along it, give one that is known"
+        )
     wrapped = np.mod(values[known], period) if period else values[known]
     low, high = (0.0, period) if period else (float(wrapped.min()), float(wrapped.max()))
     edges = np.linspace(low, high, n_bins + 1)

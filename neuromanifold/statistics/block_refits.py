@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from neuromanifold._errors import InputError
+from neuromanifold._arrays import validated
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray
 from neuromanifold.bootstrap import time_blocks
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
@@ -48,11 +48,7 @@ class BlockRefits:
         groups: ArrayLike | None = None,
         blocks: IntArray | None = None,
     ) -> None:
-        activity = torch.as_tensor(np.asarray(X, dtype=np.float64))
-        if activity.ndim != 2 or activity.shape[1] != model.n_features_in_:
-            raise InputError(
-                f"X must have shape (n, {model.n_features_in_}), as in the fit; got {tuple(activity.shape)}"
-            )
+        activity = torch.as_tensor(validated(model, X, reset=False))
         labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
         self.blocks = time_blocks(len(activity), groups) if blocks is None else blocks
         self.n_samples = np.bincount(self.blocks)

@@ -14,13 +14,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_level, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.bootstrap import MIN_BLOCKS, time_blocks
 from neuromanifold.data.intervals import run_starts
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import TopologicalVAE
+from neuromanifold.models.checks import check_data
+from neuromanifold.models.labels import check_labels
 from neuromanifold.profile import immersion_profile
 from neuromanifold.statistics.block_refits import BlockRefits
 from neuromanifold.statistics.stamp import quantity, stamped
@@ -69,20 +73,20 @@ def compare_conditions(
     Raises
     ------
     InputError
-        If there are not two conditions, or a setting is out of range.
+        If there are not two conditions, a unit is constant, or a setting is out of range.
     NotEnoughDataError
         If a condition has fewer than five blocks.
     """
-    if n_bootstrap < 1 or n_permutations < 1 or not 0 < level < 1:
-        raise InputError(
-            f"n_bootstrap ({n_bootstrap}) and n_permutations ({n_permutations}) must be at least 1, and level "
-            f"({level}) between 0 and 1"
-        )
+    check_whole("n_bootstrap", n_bootstrap, 1)
+    check_whole("n_permutations", n_permutations, 1)
+    check_level(level)
     arrays = to_arrays(recording)
+    labels = check_labels(y, len(arrays.X), model.template_)
+    check_data(validated(model, arrays.X, reset=False), labels, model.template_, arrays.groups)
     names, codes = _conditions(recording, condition)
     used = codes >= 0
     blocks, of_block = _blocks(codes[used], arrays.groups[used], names)
-    refits = BlockRefits(model, arrays.X[used], None if y is None else np.asarray(y)[used], blocks=blocks)
+    refits = BlockRefits(model, arrays.X[used], labels[used], blocks=blocks)
     profile = immersion_profile(model.immersion_)
     area = np.nan_to_num(profile["area"].to_numpy())
     rng = numpy_generator(random_state)
@@ -142,7 +146,9 @@ def _blocks(codes: IntArray, groups: IntArray, names: list[str]) -> tuple[IntArr
     of_block = codes[run_starts(blocks)]
     fewest = int(np.bincount(of_block, minlength=2).argmin())
     if np.bincount(of_block, minlength=2)[fewest] < MIN_BLOCKS:
-        raise NotEnoughDataError(f"condition {names[fewest]} has fewer than {MIN_BLOCKS} blocks of time")
+        raise NotEnoughDataError(
+            f"condition {names[fewest]} has fewer than {MIN_BLOCKS} blocks of time or trials: give more samples of it"
+        )
     return blocks, of_block
 
 

@@ -16,9 +16,10 @@ import xarray as xr
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_level, check_whole
 from neuromanifold._typing import BoolArray, FloatArray, IntArray, RandomState
 from neuromanifold.statistics.hierarchy import Contrast, Levels, contrast
-from neuromanifold.statistics.pooling import bounds, check_draws, mean_weights
+from neuromanifold.statistics.pooling import bounds, mean_weights
 from neuromanifold.statistics.session_profiles import SessionProfiles
 from neuromanifold.statistics.stamp import quantity, stamped
 from neuromanifold.topology.significance import p_value
@@ -60,7 +61,9 @@ def group_differences(
     InputError
         If there are not two groups, or a setting is out of range.
     """
-    check_draws(min(n_bootstrap, n_permutations), level)
+    check_whole("n_bootstrap", n_bootstrap, 2)
+    check_whole("n_permutations", n_permutations, 2)
+    check_level(level)
     if len(sessions.group_names) < 2:
         raise InputError(f"groups are compared, and there is only {sessions.group_names[0]!r}")
     rng = numpy_generator(random_state)

@@ -13,9 +13,10 @@ import xarray as xr
 from torch import Tensor
 
 from neuromanifold._errors import InputError
-from neuromanifold._typing import ArrayLike
+from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
+from neuromanifold.models.checks import check_data
 from neuromanifold.models.generative import posterior_on_grid
 from neuromanifold.models.labels import exact_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
@@ -42,19 +43,20 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
     recording : Dataset
         The activity as the model saw it.
     y : array (n,) or (n, k), optional
-        Labels, where the fit had any: samples without one are left out. Labels that the fit found to err are not
-        used.
+        Labels, where the fit had any: samples without one are left out. Labels that the fit found to err, or that are
+        known in less than two fifths of the blocks, are not used.
 
     Returns
     -------
     Dataset
-        ``r_squared`` (unit), below zero where the unit's mean predicts better, and the scalar ``r_squared_total``, of
-        all units' variance together; ``attrs["coordinates"]`` says what the prediction rests on.
+        ``r_squared`` (unit), below zero where the unit's mean predicts better, NaN of one that does not vary in the
+        samples used, and the scalar ``r_squared_total``, of all units' variance together; ``attrs["coordinates"]``
+        says what the prediction rests on.
 
     Raises
     ------
     InputError
-        If there are fewer than three units and no labels, or the model is one of counts.
+        If there are fewer than three units and no labels, a unit is constant, or the model is one of counts.
     """
     if LIKELIHOODS[model.likelihood].of_counts:
         raise InputError(
@@ -63,15 +65,18 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
         )
     arrays = to_arrays(recording)
     activity = torch.as_tensor(arrays.X)
-    labels = torch.as_tensor(exact_labels(y, len(activity), model.template_, model.label_tolerance_))
-    labelled = bool(torch.isfinite(labels).any())
-    used = torch.arange(len(activity)) % -(-len(activity) // N_SAMPLES) == 0
-    if labelled:
-        used &= torch.isfinite(labels).all(dim=1)
-    if not labelled and activity.shape[1] < 3:
-        raise InputError("two units cannot be predicted from one another: record more, or give labels y")
+    given = exact_labels(y, len(activity), model.template_, model.label_tolerance_)
+    check_data(arrays.X, given, model.template_, arrays.groups)
+    labels = torch.as_tensor(given)
     refits = BlockRefits(model, arrays.X, y, arrays.groups)
     fold = torch.as_tensor(refits.blocks % N_FOLDS)
+    used = torch.arange(len(activity)) % -(-len(activity) // N_SAMPLES) == 0
+    known = used & torch.isfinite(labels).all(dim=1)
+    # What is predicted for one fold rests on the labels of the others.
+    labelled = len(fold[known].unique()) > 1
+    used = known if labelled else used
+    if not labelled and activity.shape[1] < 3:
+        raise InputError("two units cannot be predicted from one another: record more, or give labels y")
     predicted, centre = torch.full_like(activity, float("nan")), torch.zeros_like(activity)
     for number in range(N_FOLDS):
         test = (fold == number) & used
@@ -85,13 +90,22 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
     total = (activity - centre)[used].square().sum(0).numpy()
     dataset = xr.Dataset(
         {
-            "r_squared": ("unit", 1 - error / total, quantity("share of the variance explained, held out")),
-            "r_squared_total": ((), 1 - error.sum() / total.sum(), quantity("share of all units' variance, held out")),
+            "r_squared": ("unit", _explained(error, total), quantity("share of the variance explained, held out")),
+            "r_squared_total": (
+                (),
+                _explained(error.sum(), total.sum()),
+                quantity("share of all units' variance, held out"),
+            ),
         },
         coords={"unit": recording["unit"].to_numpy()},
     )
     how = "labels" if labelled else "decoded from the other units"
     return stamped(dataset, coordinates=how, n_folds=N_FOLDS)
+
+
+def _explained(error: FloatArray, total: FloatArray) -> FloatArray:
+    """One less the share that is not explained; NaN of a unit that does not vary in the samples that are predicted."""
+    return 1 - np.divide(error, total, out=np.full(np.shape(total), np.nan), where=np.asarray(total) > 0)
 
 
 def _from_others(decoder: HarmonicDecoder, noise: Noise, activity: Tensor) -> Tensor:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_level, check_whole
 from neuromanifold._typing import BoolArray, FloatArray, IntArray, RandomState
 from neuromanifold.bands import band
 from neuromanifold.statistics.hierarchy import Contrast, Levels, contrast
 from neuromanifold.statistics.session_profiles import POOLED, SessionProfiles
 from neuromanifold.statistics.stamp import quantity, stamped
 
-__all__ = ["ALL", "bounds", "check_draws", "mean_weights", "pooled_profile"]
+__all__ = ["ALL", "bounds", "mean_weights", "pooled_profile"]
 
 ALL = "all sessions"
 
@@ -48,7 +48,8 @@ def pooled_profile(
     InputError
         If a setting is out of range, or profiles are at different points.
     """
-    check_draws(n_bootstrap, level)
+    check_whole("n_bootstrap", n_bootstrap, 2)
+    check_level(level)
     rng = numpy_generator(random_state)
     groups = {ALL: np.ones(len(sessions.names), bool)}
     if len(sessions.group_names) > 1:
@@ -102,14 +103,3 @@ def bounds(
     scalars = {f"{name}_mean{end}": ((), values.item(), average) for end, (values, _) in interval.items()}
     scalars = {key: scalar for key, scalar in scalars.items() if "simultaneous" not in key}
     return xr.Dataset({**data, f"{name}_mean": ((), mean.item(), average), **scalars})
-
-
-def check_draws(n_draws: int, level: float) -> None:
-    """Refuse numbers of draws and levels that make no band.
-
-    Raises
-    ------
-    InputError
-    """
-    if n_draws < 2 or not 0 < level < 1:
-        raise InputError(f"at least 2 draws and a level between 0 and 1 are needed; got {n_draws} and {level}")

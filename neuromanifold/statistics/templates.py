@@ -27,6 +27,7 @@ from tqdm import tqdm
 from neuromanifold._errors import InputError
 from neuromanifold._parallel import spread
 from neuromanifold._random import spawn_seeds
+from neuromanifold._settings import check_jobs, check_sequence, check_whole
 from neuromanifold._typing import BoolArray, FloatArray, IntArray, RandomState
 from neuromanifold.bootstrap import time_blocks
 from neuromanifold.data.recording import to_arrays
@@ -78,12 +79,10 @@ def compare_templates(
     InputError
         If fewer than two templates are given, a setting is out of range, or none can be fitted.
     """
-    candidates = [resolve(template) for template in templates]
-    if len(candidates) < 2 or not 2 <= n_folds <= 20 or max_samples < 200:
-        raise InputError(
-            f"compare at least 2 templates (got {len(candidates)}), in 2 to 20 folds (got {n_folds}), on at least 200 "
-            f"samples (got {max_samples})"
-        )
+    candidates = _candidates(templates)
+    check_whole("n_folds", n_folds, 2, 20)
+    check_whole("max_samples", max_samples, 200)
+    check_jobs(n_jobs)
     arrays = to_arrays(recording)
     step = -(-len(arrays.X) // max_samples)
     X, groups = arrays.X[::step], arrays.groups[::step]
@@ -103,6 +102,18 @@ def compare_templates(
     return stamped(
         _compared(candidates, scores, blocks, failed), random_state, n_folds=n_folds, n_samples=len(X), n_init=N_INIT
     )
+
+
+def _candidates(templates: Sequence[str | Manifold]) -> list[Manifold]:
+    check_sequence("templates", templates, 'two or more templates, such as ("circle", "torus")')
+    try:
+        found = [resolve(template) for template in templates]
+    except InputError as error:
+        raise InputError(f"templates: {error}") from error
+    names = [template.name for template in found]
+    if len(set(names)) < max(2, len(names)):
+        raise InputError(f"templates must be two or more, each once; got {', '.join(names) or 'none'}")
+    return found
 
 
 def _scores(template: Manifold, X: FloatArray, groups: IntArray, test: BoolArray, seed: int) -> FloatArray | str:

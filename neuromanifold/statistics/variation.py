@@ -30,8 +30,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_name, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.bootstrap import bootstrap_decoders
 from neuromanifold.data.recording import to_arrays
@@ -83,8 +83,8 @@ def curvature_variation(
     InputError
         If the variable is not in the recording, has no known value, or n_draws is less than 1.
     """
-    if n_draws < 1:
-        raise InputError(f"n_draws must be at least 1, got {n_draws}")
+    check_name("variable", variable)
+    check_whole("n_draws", n_draws, 1)
     arrays = to_arrays(recording, variable)
     assert arrays.y is not None
     circular = recording[variable].attrs["kind"] == "circular"

@@ -13,16 +13,20 @@ the metric becomes
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.svm import SVC
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from neuromanifold._arrays import validated, validated_with_targets
+from neuromanifold._arrays import validated, validated_with_targets, varying
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_positive, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.featuremaps.kernel import Kernel
 from neuromanifold.featuremaps.kernel_learning.learned import LearnedGeometry, base_kernel
@@ -121,11 +125,15 @@ class AmariWuClassifier(LearnedGeometry, ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            If ``bandwidth`` or ``n_iterations`` is out of its range.
+            If a setting is out of its range, the points are all the same, or labels are not of two classes or more.
         """
+        check_whole("n_iterations", self.n_iterations, 0)
+        check_positive("C", self.C)
+        if self.bandwidth is not None:
+            check_positive("bandwidth", self.bandwidth, "length")
         data, labels = validated_with_targets(self, X, y)
-        if self.n_iterations < 0 or int(self.n_iterations) != self.n_iterations:
-            raise InputError(f"n_iterations is a whole number from 0; got {self.n_iterations}")
+        _check_classes(labels)
+        varying(data, "X")
         self.bandwidth_ = self._bandwidth(data)
         self.base_kernel_ = base_kernel(self.kernel, data)
         points, centers = torch.tensor(data), []
@@ -160,7 +168,17 @@ class AmariWuClassifier(LearnedGeometry, ClassifierMixin, BaseEstimator):
 
     def _bandwidth(self, X: FloatArray) -> float:
         if self.bandwidth is None:
-            return math.sqrt(X.var() / 2) or 1.0
-        if not (math.isfinite(self.bandwidth) and self.bandwidth > 0):
-            raise InputError(f"the bandwidth of the bumps is a positive length; got {self.bandwidth}")
+            return math.sqrt(X.var() / 2)
         return float(self.bandwidth)
+
+
+def _check_classes(labels: npt.NDArray[Any]) -> None:
+    try:
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise InputError(f"y must be labels of classes: {error}") from error
+    n_classes = len(np.unique(labels))
+    if n_classes < 2:
+        raise InputError(
+            f"labels y must be of two classes or more; the number of classes is 1 (n_samples={len(labels)})"
+        )

@@ -38,8 +38,7 @@ def base_kernel(kernel: AnyKernel | None, X: FloatArray) -> Kernel:
     """The kernel given; None is the RBF kernel of scikit-learn's ``gamma="scale"``, ``ℓ² = D Var(X)/2``."""
     if kernel is not None:
         return as_kernel(kernel)
-    spread = X.shape[1] * X.var() / 2
-    return RBF(float(np.sqrt(spread)) if spread > 0 else 1.0)
+    return RBF(float(np.sqrt(X.shape[1] * X.var() / 2)))
 
 
 def volume_change(estimator: Any, x: Any) -> xr.Dataset:

@@ -8,15 +8,15 @@ For any base kernel ``g̃(x) = M^½ g(M^½ x) M^½``, with the same scalar curva
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from neuromanifold._arrays import validated, validated_with_targets
+from neuromanifold._arrays import validated, validated_with_targets, varying
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_positive, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.featuremaps.kernel import Kernel
 from neuromanifold.featuremaps.kernel_learning.learned import LearnedGeometry, base_kernel
@@ -91,13 +91,15 @@ class RecursiveFeatureMachine(LearnedGeometry, MultiOutputMixin, RegressorMixin,
         Raises
         ------
         InputError
-            If ``ridge`` or ``n_iterations`` is out of its range, or the kernel has no gradient at the points.
+            If ``ridge`` or ``n_iterations`` is out of its range, the points or their targets are all the same, or the
+            kernel has no gradient at the points.
         """
+        check_whole("n_iterations", self.n_iterations, 0)
+        check_positive("ridge", self.ridge)
         data, values = validated_with_targets(self, X, y, multi_output=True, y_numeric=True)
-        if self.n_iterations < 0 or int(self.n_iterations) != self.n_iterations:
-            raise InputError(f"n_iterations is a whole number from 0; got {self.n_iterations}")
-        if not (math.isfinite(self.ridge) and self.ridge > 0):
-            raise InputError(f"ridge is a positive number; got {self.ridge}")
+        varying(data, "X")
+        if not np.ptp(values, axis=0).any():
+            raise InputError("labels y are the same in every row: no direction of X matters; give targets that vary")
         self.base_kernel_ = base_kernel(self.kernel, data)
         points, targets = torch.tensor(data), torch.tensor(values, dtype=torch.float64).reshape(len(data), -1)
         matrix = torch.eye(data.shape[1], dtype=torch.float64)

@@ -10,7 +10,6 @@ so that pairs share their embedding ``λ_i^{-½} u_iᵀ K̃^{-½} k_x``, i ≤ d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -19,9 +18,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from neuromanifold._arrays import matrix, validated
+from neuromanifold._arrays import matrix, validated, varying
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_number, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.featuremaps.kernel import Kernel
 from neuromanifold.featuremaps.kernel_learning.learned import LearnedGeometry, base_kernel
@@ -106,16 +106,16 @@ class SelfSupervisedKernel(LearnedGeometry, ClassNamePrefixFeaturesOutMixin, Tra
         Raises
         ------
         InputError
-            If there are fewer pairs, or positive eigenvalues, than components; or if the augmentation is none.
+            If there are fewer pairs, or positive eigenvalues, than components, the points are all the same, or the
+            augmentation is none.
         """
         data = validated(self, X, reset=True)
         generator = numpy_generator(self.random_state)
         if callable(self.augment):
             partners = matrix(self.augment(data, generator), "what augment gives")
-        elif math.isfinite(self.augment) and self.augment >= 0:
-            partners = data + self.augment * data.std() * generator.standard_normal(data.shape)
         else:
-            raise InputError(f"augment is a function, or a standard deviation from 0; got {self.augment}")
+            check_number("augment", self.augment, 0, what="a function or the standard deviation of noise")
+            partners = data + self.augment * data.std() * generator.standard_normal(data.shape)
         return self._learn(data, partners)
 
     def fit_pairs(self, X: ArrayLike, partners: ArrayLike) -> SelfSupervisedKernel:
@@ -135,12 +135,9 @@ class SelfSupervisedKernel(LearnedGeometry, ClassNamePrefixFeaturesOutMixin, Tra
 
     def _learn(self, X: FloatArray, partners: FloatArray) -> SelfSupervisedKernel:
         if partners.shape != X.shape:
-            raise InputError(f"every point has one partner: {X.shape} points were given {partners.shape}")
-        if not (int(self.n_components) == self.n_components and 1 <= self.n_components <= len(X)):
-            raise InputError(
-                f"n_components is a whole number from 1 to the number of pairs, {len(X)}; got {self.n_components} "
-                f"(n_samples = {len(X)})"
-            )
+            raise InputError(f"every point must have one partner: {X.shape} points were given {partners.shape}")
+        varying(X, "X")
+        check_whole(f"n_components (at most the number of pairs, n_samples={len(X)})", self.n_components, 1, len(X))
         self.base_kernel_ = base_kernel(self.kernel, X)
         landmarks = torch.tensor(np.concatenate([X, partners]))
         root, inverse_root = _roots(self.base_kernel_.gram(landmarks, landmarks))
