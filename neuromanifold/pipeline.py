@@ -9,6 +9,7 @@ measured on activity whose bends have not been smoothed away.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,9 @@ import xarray as xr
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
-from neuromanifold._settings import check_jobs, check_names, check_whole
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.analysis import Analysis
+from neuromanifold.analysis_settings import check_settings
 from neuromanifold.data.offsets import less_offset, without_offsets
 from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import Arrays, check, to_arrays
@@ -107,20 +108,17 @@ def analyze(
     device, n_jobs, verbose, random_state
         Of the model; parallel shuffles; progress bars; seed.
     """
-    for setting, value in {"variable": variable, "condition": condition, "offsets": offsets}.items():
-        check_names(setting, value)
-    check_whole("n_bootstrap", n_bootstrap, 0)
-    check_jobs(n_jobs)
+    stated: dict[str, Any] = {"variable": variable, "template": template, "condition": condition, "offsets": offsets}
+    stated |= {"smoothing": smoothing, "topology_smoothing": topology_smoothing, "n_shuffles": n_shuffles}
+    stated |= {"n_bootstrap": n_bootstrap, "sensitivity": sensitivity, "device": device, "n_jobs": n_jobs}
+    stated |= {"random_state": random_state}
+    check_settings(stated)
     given = None if template is None else resolve(template)
     checked = check(recording)
-    resolved_smoothings(topology_smoothing, checked, ())
     names = [variable] if isinstance(variable, str) else list(variable or [])
     require_variables(checked, names if condition is None else [*names, condition])
-    for setting, asked in {"sensitivity": sensitivity, "offsets": offsets is not None}.items():
-        if asked and not names:
-            raise InputError(f"{setting} is about a variable: give the variable that is the coordinate")
     if offsets is not None:
-        require_along_time(checked, offsets)
+        require_along_time(checked, offsets, "offsets")
     # An int goes to the topology as it is, so that find_template with the same seed gives the same verdict.
     seeds = spawn_seeds(random_state, 7)
     smoothing = resolved_smoothings(smoothing, checked, (MODEL_SMOOTHING,))[0]

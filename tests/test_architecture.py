@@ -34,7 +34,7 @@ ROWS = [
     {"experiments"},
     {"benchmarks"},
     {"report", "export"},
-    {"analysis"},
+    {"analysis", "analysis_settings"},
     {"pipeline"},
     {"comparison"},
     {"sessions"},

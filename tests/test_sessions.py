@@ -272,7 +272,7 @@ def test_units_are_chosen_in_every_session_and_other_units_are_another_result():
     assert some.open().sizes["unit"] == 5
     assert some.digest() != all_units.digest()
     (pair,) = joined(
-        sources([labelled, ring(1).assign_coords(area=labelled["area"])], units={"area": "a"}, animals="xx")
+        sources([labelled, ring(1).assign_coords(area=labelled["area"])], units={"area": "a"}, animals=["x", "x"])
     )
     assert pair.open().sizes["unit"] == 5
 

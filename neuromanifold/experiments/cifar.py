@@ -37,6 +37,7 @@ from neuromanifold.experiments.residual import Residual
 from neuromanifold.experiments.slices import Examined
 from neuromanifold.featuremaps import layer
 from neuromanifold.networks import BLOCKS, Pixels, SmallResNet, load_small_resnet
+from neuromanifold.storage import existing_file
 from neuromanifold.training import TrainingSettings
 
 __all__ = ["NETWORKS", "run"]
@@ -58,6 +59,10 @@ def run(options: Options, *, n_lines: int = N_LINES, width: int | None = None) -
     InputError
         If there are no images, they are not those of a published network, or there is no network of that name.
     """
+    # What no images can make right comes before they are read.
+    residual = _residual(options, width)
+    if options.weights is not None:
+        existing_file(options.weights)
     if options.data is None:
         raise InputError("this experiment examines networks of natural images: give CIFAR-10, or its like, with --data")
     task = load_task(options)
@@ -66,7 +71,6 @@ def run(options: Options, *, n_lines: int = N_LINES, width: int | None = None) -
         settings: dict[str, Any] = {"weights": options.weights.name}
         networks = {seed: _published(options.weights, task, seed) for seed in seeds}
     else:
-        residual = _residual(options, width)
         settings = residual.described()
         networks = {seed: _trained(residual, task, seed, options) for seed in seeds}
     last = "pool4" if options.weights is None else "pool"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ from tqdm.auto import tqdm
 
 from neuromanifold._errors import InputError
 from neuromanifold._parallel import spread
+from neuromanifold._settings import check_flag, check_level, check_name, check_path, check_whole
 from neuromanifold._typing import RandomState
+from neuromanifold.analysis_settings import check_settings
 from neuromanifold.sessions.cost import Cost
 from neuromanifold.sessions.pooling import pool
 from neuromanifold.sessions.run import run
 from neuromanifold.sessions.session import Session
 from neuromanifold.sessions.source import Source, joined, sources
 from neuromanifold.sessions.study import Study
-from neuromanifold.statistics.pooling import check_draws
 
 __all__ = ["analyze_many", "analyze_sources"]
 
@@ -89,13 +91,15 @@ def analyze_many(
     Returns
     -------
     Study
-        A session that fails is in it by name and reason; the others go on.
+        A session that fails, by what only its recording could tell (a variable or label of units that it has not),
+        is in it by name and reason; the others go on.
 
     Raises
     ------
     InputError
-        If there is no recording, names repeat, or a setting is out of range.
+        If there is no recording, names repeat, or a setting is right for no recording.
     """
+    check_flag("join", join)
     found: Iterable[Source] = sources(recordings, names, animals, groups, reading, units)
     if join:
         found = joined(found)
@@ -149,19 +153,13 @@ def analyze_sources(
     tasks of a job array) fill the folder ``out`` together, and one without a share reads what they left.
     """
     n_sessions = len(found) if isinstance(found, Sized) else None
-    check_draws(n_pooled_bootstrap, level)
-    first, of = share or (1, 1)
-    if not 1 <= first <= of or (share is not None and out is None):
-        raise InputError(f"share is {share} with out={out}: give k of n, 1 <= k <= n, and the folder out of all shares")
-    if align_to is not None and variable is not None:
-        raise InputError(
-            "with a variable the coordinates are the variable's own; align_to brings fits without one together: give "
-            "one of the two"
-        )
+    check_settings({"variable": variable, "n_jobs": n_jobs, **settings})
+    _check(variable, align_to, out, n_pooled_bootstrap, level)
+    root = np.random.SeedSequence(_entropy(random_state))
+    first, of = _checked_share(share, out)
     folder = None if out is None else Path(out).absolute() / "sessions"
     if verbose:
         found = _told(iter(found), n_sessions, n_jobs)
-    root = np.random.SeedSequence(_entropy(random_state))
     jobs = (
         delayed(run)(source, variable, align_to, folder, settings, _seed(root, number))
         for number, source in enumerate(found)
@@ -183,6 +181,31 @@ def analyze_sources(
     return Study(sessions, together.profile, together.differences, together.members, together.notes, stated)
 
 
+def _check(variable: Any, align_to: Any, out: Any, n_pooled_bootstrap: Any, level: Any) -> None:
+    """See to the settings that are not those of an analysis, before the first session is read."""
+    check_whole("n_pooled_bootstrap", n_pooled_bootstrap, 2)
+    check_level(level)
+    if out is not None:
+        check_path("out", out)
+    if align_to is None:
+        return
+    check_name("align_to", align_to)
+    if variable is not None:
+        raise InputError(
+            "with a variable the coordinates are the variable's own; align_to brings fits without one together: give "
+            "one of the two"
+        )
+
+
+def _checked_share(share: Any, out: Any) -> tuple[int, int]:
+    if share is None:
+        return 1, 1
+    pair = isinstance(share, Sequence) and len(share) == 2 and all(isinstance(part, int) for part in share)
+    if not pair or not 1 <= share[0] <= share[1] or out is None:
+        raise InputError(f"share is {share} with out={out}: give k of n, 1 <= k <= n, and the folder out of all shares")
+    return share[0], share[1]
+
+
 def _told(found: Iterator[Source], n_sessions: int | None, n_jobs: int | None) -> Iterator[Source]:
     """The sources, after telling what sessions like the first will cost."""
     first = next(found)
@@ -195,9 +218,14 @@ def _told(found: Iterator[Source], n_sessions: int | None, n_jobs: int | None) -
 
 
 def _entropy(random_state: RandomState) -> int | None:
-    if random_state is None or isinstance(random_state, (int, np.integer)):
-        return random_state if random_state is None else int(random_state)
-    raise InputError(f"random_state of many sessions must be None or an int, got {type(random_state).__name__}")
+    if random_state is None:
+        return None
+    if not isinstance(random_state, Integral) or int(random_state) < 0:
+        raise InputError(
+            f"random_state of many sessions must be None or a whole number from 0; got {random_state!r}, a "
+            f"{type(random_state).__name__}"
+        )
+    return int(random_state)
 
 
 def _seed(root: np.random.SeedSequence, number: int) -> int:

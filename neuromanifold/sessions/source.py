@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ import pandas as pd
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._settings import check_mapping, check_path, check_sequence
 from neuromanifold.data.blocks import is_streamed, read_blocks
 from neuromanifold.data.joined import join_sessions
 from neuromanifold.data.readers import READERS, load, recordings_in
+from neuromanifold.data.readers.choice import Choice
 from neuromanifold.data.recording import check
 from neuromanifold.data.units import select_units
 from neuromanifold.storage import existing_file
@@ -102,11 +105,46 @@ def sources(
     Raises
     ------
     InputError
-        If two sessions have one name, or a sequence has another length than the recordings.
+        If two sessions have one name, a sequence has another length than the recordings, or a setting is right for no
+        recording.
     """
+    if isinstance(recordings, str | os.PathLike | xr.Dataset) or not isinstance(recordings, Iterable):
+        raise InputError(f"recordings must be a list of recordings or paths; got a {type(recordings).__name__}")
     given = {"names": names, "animals": animals, "groups": groups}
+    for key, values in given.items():
+        if values is not None:
+            check_sequence(key, values, "names, one for each recording")
+            if isinstance(recordings, Sized):
+                _check_length(key, values, len(recordings))
+    check_mapping("units", units or {}, 'labels of units and what they may be, {"location": "adn"}')
+    _check_reading(reading or {})
+    return _sources(recordings, given, dict(reading or {}), dict(units or {}))
+
+
+def _check_reading(reading: Any) -> None:
+    check_mapping("reading", reading, 'settings of load, {"bin_size": 0.05}')
+    allowed = [name for name in inspect.signature(load).parameters if name != "source"]
+    unknown = [name for name in reading if name not in allowed]
+    if unknown:
+        raise InputError(f"reading: load has no setting {', '.join(unknown)}; there are {', '.join(allowed)}")
+    Choice(**{name: value for name, value in reading.items() if name != "chunks"})
+
+
+def _check_length(key: str, values: Sequence[str], n: int) -> None:
+    if len(values) != n:
+        raise InputError(f"{key} has {len(values)} entries for {n} recordings: give one for each")
+
+
+def _sources(
+    recordings: Iterable[xr.Dataset | str | os.PathLike[str]],
+    given: Mapping[str, Sequence[str] | None],
+    reading: dict[str, Any],
+    units: dict[str, Any],
+) -> Iterator[Source]:
     seen: set[str] = set()
     for number, origin in enumerate(recordings):
+        if not isinstance(origin, xr.Dataset):
+            check_path(f"recording {number + 1}, if it is no Dataset,", origin)
         name, animal, group = (_entry(key, values, number) for key, values in given.items())
         attrs = origin.attrs if isinstance(origin, xr.Dataset) else {}
         default = f"session {number + 1:04d}" if isinstance(origin, xr.Dataset) else Path(origin).stem
@@ -120,14 +158,14 @@ def sources(
             str(group or attrs.get("group", "")),
             # Workers of a cluster may be at home in another folder.
             origin if isinstance(origin, xr.Dataset) else Path(origin).absolute(),
-            dict(reading or {}),
-            dict(units or {}),
+            reading,
+            units,
         )
     if not seen:
         raise InputError("no recording was given")
     for key, values in given.items():
-        if values is not None and len(values) != len(seen):
-            raise InputError(f"{key} has {len(values)} entries for {len(seen)} recordings: give one for each")
+        if values is not None:
+            _check_length(key, values, len(seen))
 
 
 def _entry(key: str, values: Sequence[str] | None, number: int) -> str | None:

@@ -8,16 +8,27 @@ import numpy as np
 
 from neuromanifold._blocks import parts
 from neuromanifold._errors import InputError, NotEnoughDataError
-from neuromanifold._settings import check_choice, check_whole
+from neuromanifold._settings import check_choice, check_level, check_whole
 from neuromanifold._typing import FloatArray, IntArray
 from neuromanifold.topology.metrics import METRICS
 from neuromanifold.topology.significance import NullKind, intervals_of
 
-__all__ = ["MIN_SAMPLES", "check_intervals", "check_settings", "check_units", "is_counts", "stabilised"]
+__all__ = [
+    "ALPHA",
+    "MIN_SAMPLES",
+    "check_intervals",
+    "check_settings",
+    "check_shuffles",
+    "check_units",
+    "is_counts",
+    "stabilised",
+]
 
 # After the density filter; a verdict from this few is "undecided" at best.
 MIN_SAMPLES = 8
 MIN_LANDMARKS = 10
+# Level of each claimed bar, where nothing else is said.
+ALPHA = 0.05
 # Shorter intervals hold too few different shifts: most units stay almost where they were.
 MIN_INTERVAL = 10
 NULLS = ("auto", "time-shift", "permutation")
@@ -35,15 +46,10 @@ def check_settings(
     null: str,
 ) -> None:
     """Refuse settings that cannot decide anything."""
-    if not (isinstance(alpha, Real) and 0 < alpha < 1):
-        raise InputError(f"alpha must lie between 0 and 1, got {alpha!r}")
-    counts = {"n_shuffles": (n_shuffles, 1), **{name: (n, MIN_LANDMARKS) for name, n in landmarks.items()}}
-    for name, (number, least) in counts.items():
-        check_whole(name, number, least)
-    if 1 / (1 + n_shuffles) > alpha:
-        raise InputError(
-            f"{n_shuffles} shuffles cannot reach p <= {alpha:g}: use n_shuffles >= {int(np.ceil(1 / alpha - 1))}"
-        )
+    check_level(alpha, "alpha")
+    check_shuffles(n_shuffles, alpha)
+    for name, number in landmarks.items():
+        check_whole(name, number, MIN_LANDMARKS)
     share = density_quantile
     automatic = isinstance(share, str) and share == "auto"
     if not automatic and not (isinstance(share, Real) and 0 < share <= 1):
@@ -56,6 +62,15 @@ def check_settings(
     }
     for name, (given, allowed) in choices.items():
         check_choice(name, given, allowed)
+
+
+def check_shuffles(n_shuffles: int, alpha: float = ALPHA) -> None:
+    """Refuse numbers of shuffles that can never reach a p-value of ``alpha``."""
+    check_whole("n_shuffles", n_shuffles, 1)
+    if 1 / (1 + n_shuffles) > alpha:
+        raise InputError(
+            f"{n_shuffles} shuffles cannot reach p <= {alpha:g}: use n_shuffles >= {int(np.ceil(1 / alpha - 1))}"
+        )
 
 
 def is_counts(activity: FloatArray) -> bool:

@@ -21,7 +21,7 @@ from neuromanifold.data.intervals import evenly_thinned, interval_numbers
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.topology.alternatives import alternatives
-from neuromanifold.topology.checks import check_intervals, check_settings, check_units, is_counts, stabilised
+from neuromanifold.topology.checks import ALPHA, check_intervals, check_settings, check_units, is_counts, stabilised
 from neuromanifold.topology.classify import NO_HOLES
 from neuromanifold.topology.cloud import CloudSettings
 from neuromanifold.topology.cost import check_cost
@@ -125,7 +125,7 @@ class Topology(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        alpha: float = 0.05,
+        alpha: float = ALPHA,
         n_shuffles: int = 100,
         n_components: int | Literal["auto"] = "auto",
         n_landmarks: int = 300,

@@ -18,6 +18,7 @@ from neuromanifold._typing import RandomState
 from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import check
 from neuromanifold.data.smoothing import Smoothing, resolved_smoothings
+from neuromanifold.topology.checks import ALPHA
 from neuromanifold.topology.classify import NO_HOLES, UNDECIDED, number_of_holes
 from neuromanifold.topology.estimator import Topology
 from neuromanifold.topology.persistence import PRIMES
@@ -35,7 +36,7 @@ def find_template(
     *,
     smoothing: Smoothing = "auto",
     sweep: bool = False,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     n_shuffles: int = 100,
     n_jobs: int | None = None,
     verbose: bool = False,
