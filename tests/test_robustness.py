@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 
 from neuromanifold._errors import FileFormatError, InputError
-from neuromanifold.benchmarks.robustness.entries import ENTRIES
 from neuromanifold.benchmarks.robustness.exceptions import REFUSING, ROWS
 from neuromanifold.benchmarks.robustness.given import sound
 from neuromanifold.benchmarks.robustness.outcome import FAILED, HANDLED, REFUSED, outcome
-from neuromanifold.benchmarks.robustness.table import CASES, FAULTS, tried
+from neuromanifold.benchmarks.robustness.table import CASES, ENTRIES, FAULTS, tried
 
 # Entry points of fits, or of the same files once more: `neuromanifold benchmark robustness` tries them too.
 DEAR = {
     "analyze", "inspect", "curvature_profile", "Topology", "TopologicalVAE, counts", "TopologicalVAE, no labels",
     "TopologicalVAE.partial_fit", "featuremaps.kernels.metric", "neuromanifold info", "neuromanifold topology",
-    "neuromanifold analyze",
+    "neuromanifold analyze", "find_template",
 }  # fmt: skip
 
 

@@ -1,32 +1,42 @@
-"""Entry points: where something from outside comes in; each a row with the parts it takes and how it is called.
+"""Entry points: where something from outside comes in; each a row with the parts it takes and how it is called. Here:
+reading, preparing, fitting and mapping.
 
 A call gives the numbers of its result that must be finite.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from itertools import dropwhile
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import nn
-from typer.testing import CliRunner
 
 import neuromanifold as nm
 from neuromanifold.benchmarks.robustness.files import SOUND
 from neuromanifold.benchmarks.robustness.given import Given, sound
-from neuromanifold.benchmarks.robustness.outcome import CommandRefusedError
 from neuromanifold.data.images.source import load as load_images
 from neuromanifold.data.readers import inspect
 from neuromanifold.networks.small_resnet import load_small_resnet
 
-__all__ = ["ENTRIES", "EntryPoint"]
+__all__ = [
+    "ACTIVITY",
+    "DATA_AND_FITS",
+    "FILE",
+    "RECORDING",
+    "SETTINGS",
+    "SMALL_AUTOENCODER",
+    "EntryPoint",
+    "fitted",
+    "path_of",
+    "recording_of",
+    "ring",
+    "sound_recording",
+]
 
 RECORDING = frozenset({"activity", "labels", "groups", "time", "sampling_period", "names", "attrs"})
 SAMPLES = frozenset({"activity", "labels", "groups"})
@@ -54,7 +64,8 @@ class EntryPoint:
     without: frozenset[str] = frozenset()
 
 
-def _recording(given: Given) -> xr.Dataset:
+def recording_of(given: Given) -> xr.Dataset:
+    """The parts as a recording."""
     activity = given.activity
     if isinstance(activity, np.ndarray) and activity.ndim == 2 and activity.shape[1] == len(given.names):
         activity = xr.DataArray(activity, dims=("time", "unit"), coords={"unit": given.names}, attrs=dict(given.attrs))
@@ -70,7 +81,7 @@ def _recording(given: Given) -> xr.Dataset:
 
 
 def _as_recording(given: Given) -> Iterable[Any]:
-    recording = _recording(given)
+    recording = recording_of(given)
     return recording["activity"], recording["time"]
 
 
@@ -104,7 +115,7 @@ def _load_mapping(given: Given) -> Iterable[Any]:
 
 
 def _prepare(given: Given) -> Iterable[Any]:
-    prepared = nm.prepare(_recording(given), **SMALL_PREPARATION | given.settings)
+    prepared = nm.prepare(recording_of(given), **SMALL_PREPARATION | given.settings)
     return prepared["activity"], prepared["time"]
 
 
@@ -137,13 +148,13 @@ def _vae_counts(given: Given) -> Iterable[Any]:
 
 
 def _vae_partial(given: Given) -> Iterable[Any]:
-    model = nm.TopologicalVAE(**SMALL_VAE).fit(_ring(), sound(given.folder).labels)
+    model = nm.TopologicalVAE(**SMALL_VAE).fit(ring(), sound(given.folder).labels)
     model.partial_fit(given.activity, given.labels, given.groups)
-    return model.transform(_ring()), model.immersion_(_grid()).numpy()
+    return model.transform(ring()), model.immersion_(_grid()).numpy()
 
 
 def _vae_transform(given: Given) -> Iterable[Any]:
-    return [_fitted().transform(given.activity)]
+    return [fitted().transform(given.activity)]
 
 
 def _autoencoder(given: Given) -> Iterable[Any]:
@@ -153,13 +164,13 @@ def _autoencoder(given: Given) -> Iterable[Any]:
 
 def _profile(given: Given) -> Iterable[Any]:
     settings: dict[str, Any] = {"n_bootstrap": 2, "n_points": 16, "random_state": 0} | given.settings
-    profile = nm.curvature_profile(_fitted(), given.activity, given.labels, given.groups, **settings)
+    profile = nm.curvature_profile(fitted(), given.activity, given.labels, given.groups, **settings)
     return [profile[name].where(profile["valid"], 0.0) for name in ("mean_curvature_norm", "log_volume")]
 
 
 def _analyze(given: Given) -> Iterable[Any]:
     settings: dict[str, Any] = {"n_shuffles": 19, "random_state": 0, "template": "circle"} | given.settings
-    analysis = nm.analyze(_recording(given), **settings)
+    analysis = nm.analyze(recording_of(given), **settings)
     return [analysis.profile["mean_curvature_norm"].where(analysis.profile["valid"], 0.0)]
 
 
@@ -182,10 +193,10 @@ def _kernel(given: Given) -> Iterable[Any]:
 
 
 def _cka(given: Given) -> Iterable[Any]:
-    return [nm.compare.cka(given.activity, _ring(), n_bootstrap=0)["value"]]
+    return [nm.compare.cka(given.activity, ring(), n_bootstrap=0)["value"]]
 
 
-def _path(given: Given) -> Any:
+def path_of(given: Given) -> Any:
     """The file that a fault wrote, or a sound one."""
     if given.path is not None:
         return given.path
@@ -195,7 +206,7 @@ def _path(given: Given) -> Any:
 
 
 def _load(given: Given) -> Iterable[Any]:
-    recording = nm.load(_path(given), **given.settings)
+    recording = nm.load(path_of(given), **given.settings)
     return recording["activity"], recording["time"]
 
 
@@ -204,7 +215,7 @@ def _inspect(given: Given) -> Iterable[Any]:
 
 
 def _load_model(given: Given) -> Iterable[Any]:
-    return [nm.load_model(given.path).transform(_ring())]
+    return [nm.load_model(given.path).transform(ring())]
 
 
 def _load_weights(given: Given) -> Iterable[Any]:
@@ -215,40 +226,15 @@ def _images(given: Given) -> Iterable[Any]:
     return [load_images(given.path)["image"]]
 
 
-def _command(*words: object) -> Iterable[Any]:
-    """Run a command, and hold its refusal to what a person at a terminal should meet."""
-    # By name: the command line is at the bottom of the package, and stands here for the person who types.
-    result = CliRunner().invoke(importlib.import_module("neuromanifold.cli").app, [str(word) for word in words])
-    lines = result.stderr.splitlines()
-    if any(not (c.isprintable() or c == "\n") for c in result.output) or "Traceback" in result.output:
-        raise RuntimeError(f"output with control characters or a traceback: {result.output!r}")
-    if result.exit_code == 0:
-        return ()
-    error = "\n".join(dropwhile(lambda line: not line.startswith(("error: ", "Error: ")), lines))
-    if result.exit_code != 2 or result.stdout or not error:
-        raise RuntimeError(f"exit code {result.exit_code}, standard output {result.stdout!r}, error {lines}")
-    raise CommandRefusedError(error)
-
-
-def _cli_info(given: Given) -> Iterable[Any]:
-    return _command("info", given.path)
-
-
-def _cli_topology(given: Given) -> Iterable[Any]:
-    return _command("topology", _path(given), "--shuffles", "19", *given.settings.get("words", ()))
-
-
-def _cli_analyze(given: Given) -> Iterable[Any]:
-    words = given.settings.get("words", ())
-    return _command("analyze", _path(given), "--shuffles", "19", "--out", given.folder / "out", *words)
-
-
-def _cli_beside(given: Given) -> Iterable[Any]:
-    return _command("beside", given.path, given.path, "--out", given.folder / "out")
-
-
-def _ring() -> Any:
+def ring() -> Any:
+    """Sound activity."""
     return sound(None).activity  # type: ignore[arg-type]  # nothing is written
+
+
+@cache
+def sound_recording() -> xr.Dataset:
+    """A recording without a fault."""
+    return recording_of(sound(None))  # type: ignore[arg-type]  # nothing is written
 
 
 def _grid() -> torch.Tensor:
@@ -257,18 +243,19 @@ def _grid() -> torch.Tensor:
 
 @cache
 def _fitted_topology() -> Any:
-    return nm.Topology(**SMALL_TOPOLOGY).fit(_ring())
+    return nm.Topology(**SMALL_TOPOLOGY).fit(ring())
 
 
 @cache
-def _fitted() -> Any:
-    return nm.TopologicalVAE(**SMALL_VAE).fit(_ring(), sound(None).labels)  # type: ignore[arg-type]
+def fitted() -> Any:
+    """A model of sound activity and labels."""
+    return nm.TopologicalVAE(**SMALL_VAE).fit(ring(), sound(None).labels)  # type: ignore[arg-type]
 
 
 FILE, SETTINGS = frozenset({"path"}), frozenset({"settings"})
 ACTIVITY = frozenset({"activity"})
 
-ENTRIES = (
+DATA_AND_FITS = (
     EntryPoint("as_recording", RECORDING, _as_recording),
     EntryPoint("load(Dataset)", RECORDING, _load_dataset, frozenset({"ragged lists", "a sparse matrix", "a dict"})),
     EntryPoint("load(mapping)", RECORDING - {"names", "attrs"}, _load_mapping),
@@ -292,8 +279,4 @@ ENTRIES = (
     EntryPoint("load_model", frozenset({"model file"}), _load_model),
     EntryPoint("load_small_resnet", frozenset({"weights file"}), _load_weights),
     EntryPoint("images.load", frozenset({"image file"}), _images),
-    EntryPoint("neuromanifold info", FILE, _cli_info),
-    EntryPoint("neuromanifold topology", FILE | SETTINGS, _cli_topology),
-    EntryPoint("neuromanifold analyze", FILE | SETTINGS, _cli_analyze),
-    EntryPoint("neuromanifold beside", frozenset({"result file"}), _cli_beside),
 )

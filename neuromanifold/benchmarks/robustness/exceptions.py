@@ -16,54 +16,74 @@ THAT_FITS = "of several arrays those are taken that fit the activity in length"
 ALONG_OTHERS = "variables along other dimensions are carried along untouched"
 ONLY_NAMES = "names are only names, shown escaped"
 
+RECORDED = "what only a recording could tell is the reason in its row; the other sessions go on"
 LISTED = "what is in a file is listed by name, shape and type; nothing is run"
 RECORDINGS = ("as_recording", "load(Dataset)", "load(mapping)")
+SESSIONS = (*RECORDINGS, "join_sessions")
+PREPARED = ("prepare", "find_template")
 FITS = ("Topology", "TopologicalVAE", "TopologicalVAE, no labels", "TopologicalVAE, counts", "curvature_profile")
 ESTIMATORS = (*FITS, "GeometricAutoencoder", "TopologicalVAE.partial_fit")
 TRANSFORMS = ("Topology.transform", "TopologicalVAE.transform")
 MAPS = ("featuremaps.layer", "featuremaps.shallow", "featuremaps.kernels.metric")
 LABELLED = ("TopologicalVAE", "TopologicalVAE, counts", "TopologicalVAE.partial_fit", "curvature_profile")
+OF_FITS = ("statistics.held_out_variance", "statistics.compare_conditions")
+VARIATION = "statistics.curvature_variation"
 
+COMPARED = ("compare.cka", "compare.procrustes", "compare.rsa")
+# Of activity and something beside it.
+PAIRS = (*COMPARED, "diagnostics.manifold_error", "diagnostics.neighborhoods", "diagnostics.wrong_manifold")
+KERNELS = ("AmariWuClassifier", "RecursiveFeatureMachine", "SelfSupervisedKernel")
+PLACED = ("align_variable", "track_loop")
 LISTINGS = ("inspect", "neuromanifold info")
+OF_ONE_RECORDING = ("variable is a word", "variable is a list of words", "align_to is a word", "units is a dict")
 
 SILENT = ("a constant unit", "a silent unit")
 WHOLE = ("booleans", "small whole numbers", "unsigned 64-bit limits", "int64 limits")
 
 # Entry points, faults, and the handling.
 ROWS = (
-    ((*RECORDINGS, "prepare", *ESTIMATORS, *TRANSFORMS, "featuremaps.shallow", "compare.cka"), WHOLE, AS_NUMBERS),
+    ((*SESSIONS, *PREPARED, *ESTIMATORS, *OF_FITS, VARIATION, *TRANSFORMS, *PAIRS, *KERNELS), WHOLE, AS_NUMBERS),
+    (("featuremaps.shallow",), WHOLE, AS_NUMBERS),
     (("featuremaps.kernels.metric",), WHOLE[:2], AS_NUMBERS),
-    (RECORDINGS, ("two samples", "constant", "all zero", *SILENT), CHECKED_LATER),
+    (SESSIONS, ("two samples", "constant", "all zero", *SILENT), CHECKED_LATER),
     (("as_recording", "load(Dataset)"), ("one unit",), CHECKED_LATER),
-    (RECORDINGS, ("duplicate units", "fewer samples than units"), CHECKED_LATER),
-    (("prepare",), (*SILENT, "duplicate units", "fewer samples than units"), DROPPED),
-    (ESTIMATORS, ("duplicate units",), "noise of units that share everything is regularised"),
+    (RECORDINGS, ("fewer samples than units",), CHECKED_LATER),
+    (SESSIONS, ("duplicate units",), CHECKED_LATER),
+    (PREPARED, (*SILENT, "duplicate units", "fewer samples than units"), DROPPED),
+    ((*ESTIMATORS, *OF_FITS, VARIATION), ("duplicate units",), "noise of units that share everything is regularised"),
     ((*FITS, "GeometricAutoencoder"), ("fewer samples than units",), "the noise is regularised by its diagonal"),
-    (
-        ("GeometricAutoencoder",),
-        ("two samples", "one unit"),
-        "it needs 2 rows, and as many units as latents",
-    ),
-    (("GeometricAutoencoder", "compare.cka", "TopologicalVAE.partial_fit"), SILENT, "such a unit adds nothing"),
+    (("GeometricAutoencoder",), ("two samples", "one unit"), "it needs 2 rows, and as many units as latents"),
+    (("diagnostics.wrong_manifold",), ("two samples",), "the estimator's own least number of rows"),
+    (KERNELS, ("two samples", "fewer samples than units"), "two different points are enough, in any space"),
+    (("GeometricAutoencoder", "TopologicalVAE.partial_fit", *PAIRS, *KERNELS), SILENT, "such a unit adds nothing"),
     (("TopologicalVAE.partial_fit",), ("constant", "all zero", "labels: one place"), "a session may stay in one place"),
     (TRANSFORMS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), NEW_SAMPLES),
     (MAPS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), POINTS),
     (("featuremaps.layer",), ("three dimensions", "underflow"), POINTS),
     (("featuremaps.layer",), ("overflow",), "NaN with rank -1 where the Jacobian is not finite"),
     (("featuremaps.kernels.metric",), ("one unit", "one dimension", "fewer samples than units"), POINTS),
-    (("compare.cka",), ("one unit", "duplicate units"), "representations may have any number of units"),
-    ((*RECORDINGS, "prepare"), ("labels: texts", "labels: objects", "labels: degrees as radians"), INFERRED),
-    ((*RECORDINGS, "prepare", *LABELLED), ("labels: masked values", "labels: unknown everywhere"), UNKNOWN),
-    ((*RECORDINGS, "prepare", *LABELLED), ("labels: two known",), UNKNOWN),
-    ((*RECORDINGS, "prepare"), ("labels: one place",), CHECKED_LATER),
-    ((*RECORDINGS, "prepare", *LABELLED, "Topology"), ("groups: texts",), LABELS),
-    ((*RECORDINGS, *LABELLED), ("groups: objects", "groups: an interval each", "groups: in turn"), LABELS),
-    ((*RECORDINGS, "prepare"), ("time: a gap",), "a gap in time starts a new interval"),
+    ((*PAIRS, *KERNELS), ("duplicate units",), "units may repeat one another"),
+    ((*COMPARED, "diagnostics.neighborhoods", *KERNELS), ("one unit",), "there may be any number of units"),
+    (("AmariWuClassifier",), ("labels: degrees as radians",), "classes may have any names"),
+    (("RecursiveFeatureMachine",), ("labels: degrees as radians", "labels: three columns"), "targets are any numbers"),
+    ((*RECORDINGS, *PREPARED), ("labels: texts", "labels: objects", "labels: degrees as radians"), INFERRED),
+    (("align_variable",), ("labels: texts", "labels: degrees as radians"), INFERRED),
+    (("track_loop",), ("labels: degrees as radians",), "positions may be in any unit"),
+    ((*SESSIONS, *PREPARED, *LABELLED, *OF_FITS), ("labels: unknown everywhere",), UNKNOWN),
+    ((*SESSIONS, *PREPARED, *LABELLED, *OF_FITS), ("labels: masked values", "labels: two known"), UNKNOWN),
+    ((*PLACED, VARIATION), ("labels: masked values", "labels: two known"), "what is unknown stays so, or is left out"),
+    ((*SESSIONS, *PREPARED, "align_variable"), ("labels: one place",), CHECKED_LATER),
+    ((*SESSIONS, *PREPARED, *LABELLED, "Topology"), ("groups: texts",), LABELS),
+    ((*SESSIONS, *LABELLED), ("groups: objects", "groups: an interval each", "groups: in turn"), LABELS),
+    ((*SESSIONS, *PREPARED), ("time: a gap",), "a gap in time starts a new interval"),
+    (("align_variable",), ("time: a gap",), "a gap between time stamps stays a gap: NaN"),
     (("load(Dataset)",), ("labels: other length", "labels: none at all", "labels: three columns"), ALONG_OTHERS),
     (("load(mapping)",), ("labels: other length", "labels: none at all", "labels: three columns"), THAT_FITS),
     (("load(mapping)",), ("groups: other length", "groups: none at all", "groups: two columns"), THAT_FITS),
     (("load(mapping)",), ("time: other length", "time: two columns", "time: texts"), THAT_FITS),
-    ((*RECORDINGS, "prepare"), ("names: hostile",), ONLY_NAMES),
+    ((*RECORDINGS, *PREPARED), ("names: hostile",), ONLY_NAMES),
+    (("analyze_many",), tuple(f"analyze_many: {words}" for words in OF_ONE_RECORDING), RECORDED),
+    (("neuromanifold analyze-many",), ("neuromanifold analyze-many: --variable speed",), RECORDED),
     (LISTINGS, ("x.npz: code", "x.csv: a pickle of code", "x.npz: code as torch saves it"), LISTED),
     (LISTINGS, ("x.csv: an open quote", "x.csv: formulas"), LISTED),
     (LISTINGS, ("hostile names of file and arrays",), ONLY_NAMES),
@@ -71,6 +91,8 @@ ROWS = (
 )
 # Entry points that refuse what their kind takes.
 REFUSING = {
+    ("AmariWuClassifier", "two samples"),
+    ("AmariWuClassifier", "fewer samples than units"),
     ("TopologicalVAE, counts", "unsigned 64-bit limits"),
     ("TopologicalVAE, counts", "int64 limits"),
     ("TopologicalVAE, no labels", "fewer samples than units"),

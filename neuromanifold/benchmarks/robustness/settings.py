@@ -11,6 +11,7 @@ import numpy as np
 
 import neuromanifold as nm
 from neuromanifold.benchmarks.robustness.given import Fault, Given
+from neuromanifold.featuremaps import kernel_learning
 
 __all__ = ["SETTINGS"]
 
@@ -28,11 +29,12 @@ WRONG: dict[str, Any] = {
 # Parameters of no wrong value: anything is true or false.
 TRUTH = {"verbose", "zscore", "warm_start", "variational", "sweep", "sensitivity", "template_vote"}
 # Wrong values that are right for a parameter.
-RIGHT = {("n_jobs", "minus one"), ("checkpoint", "a word")}
+RIGHT = {("n_jobs", "minus one"), ("checkpoint", "a word"), ("out", "a word")}
 # What else a message may call a parameter.
 CALLED = {
     "variable": "task variable",
     "variables": "task variable",
+    "along": "task variable",
     "condition": "task variable|condition",
     "name": "layer",
     "topology_smoothing": "smoothing",
@@ -47,8 +49,28 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "featuremaps.layer": nm.featuremaps.layer,
     "analyze": nm.analyze,
     "load": nm.load,
+    "find_template": nm.find_template,
+    "select_units": nm.select_units,
+    "condition_averages": nm.condition_averages,
+    "track_loop": nm.track_loop,
+    "analyze_many": nm.analyze_many,
+    "statistics.curvature_variation": nm.statistics.curvature_variation,
+    "statistics.compare_conditions": nm.statistics.compare_conditions,
+    "statistics.compare_templates": nm.statistics.compare_templates,
+    "statistics.unit_shares": nm.statistics.unit_shares,
+    "diagnostics.manifold_error": nm.diagnostics.manifold_error,
+    "diagnostics.neighborhoods": nm.diagnostics.neighborhoods,
+    "diagnostics.wrong_manifold": nm.diagnostics.wrong_manifold,
+    "compare.procrustes": nm.compare.procrustes,
+    "compare.rsa": nm.compare.rsa,
+    "AmariWuClassifier": kernel_learning.AmariWuClassifier,
+    "RecursiveFeatureMachine": kernel_learning.RecursiveFeatureMachine,
+    "SelfSupervisedKernel": kernel_learning.SelfSupervisedKernel,
 }
-GIVEN_ELSEWHERE = {"X", "y", "groups", "recording", "model", "module", "source"}
+GIVEN_ELSEWHERE = {
+    "X", "y", "groups", "recording", "recordings", "model", "module", "source", "position", "velocity", "immersion",
+    "f", "latents", "truth", "estimator", "A", "B", "settings",
+}  # fmt: skip
 
 
 def _fault(entry: str, name: str, settings: dict[str, Any], says: str) -> Fault:
@@ -136,4 +158,40 @@ COMMANDS = (
     _words("analyze", "--topology-smoothing", "inf", "inf"),
 )
 
-SETTINGS = (*_of_parameters(), *COMBINED, *COMMANDS)
+STUDIES = (
+    _words("analyze-many", "--sessions", "/no/such.csv", "no such file"),
+    _words("analyze-many", "--share", "5/2", "share"),
+    _words("analyze-many", "--share", "half", "share"),
+    _words("analyze-many", "--variable", "speed", "speed"),
+    _words("analyze-many", "--template", "sphere of seven", "circle"),
+    _words("analyze-many", "--smoothing", "wide", "wide"),
+    _words("analyze-many", "--bin-size", "-1", "bin_size"),
+    _words("analyze-many", "--seed", "-1", "seed"),
+    _words("analyze-many", "--jobs", "0", "workers"),
+    _words("analyze-many", "--out", "/proc/nowhere", "cannot write"),
+    *(
+        _fault("neuromanifold featuremaps", " ".join(words), {"words": words}, says)
+        for words, says in (
+            (("alchemy",), "alchemy"),
+            (("xor", "--seeds", "0"), "seeds"),
+            (("xor", "--seed", "-1"), "seed"),
+            (("xor", "--device", "abacus"), "abacus"),
+            (("xor", "--out", "/proc/nowhere"), "cannot write"),
+            (("mnist", "--data", "/no/such/images"), "/no/such/images"),
+            (("cifar", "--network", "resnet7"), "resnet7"),
+            (("cifar", "--weights", "/no/such.th"), "/no/such.th"),
+        )
+    ),
+    *(
+        _fault("neuromanifold benchmark", " ".join(words), {"words": words}, says)
+        for words, says in (
+            (("alchemy",), "alchemy"),
+            (("geometry", "--seeds", "2"), "seeds"),
+            (("bands", "--seeds", "0"), "seeds"),
+            (("bands", "--jobs", "0"), "workers"),
+            (("bands", "--out", "/proc/nowhere"), "cannot write"),
+        )
+    ),
+)
+
+SETTINGS = (*_of_parameters(), *COMBINED, *COMMANDS, *STUDIES)
