@@ -39,7 +39,9 @@ def check_whole(name: str, value: Any, least: int, most: int | None = None) -> N
         raise InputError(f"{name} must be a whole number, {limits}; got {value!r}")
 
 
-def check_number(name: str, value: Any, low: float, high: float = math.inf, *, what: str = "a number") -> None:
+def check_number(
+    name: str, value: Any, low: float = -math.inf, high: float = math.inf, *, what: str = "a number"
+) -> None:
     """See that a setting is a number in ``[low, high]``, and finite.
 
     Raises
@@ -47,7 +49,8 @@ def check_number(name: str, value: Any, low: float, high: float = math.inf, *, w
     InputError
     """
     if not isinstance(value, Real) or not math.isfinite(value) or not low <= float(value) <= high:
-        limits = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+        least = "and finite" if low == -math.inf else f"at least {low:g}"
+        limits = least if high == math.inf else f"from {low:g} to {high:g}"
         raise InputError(f"{name} must be {what}, {limits}; got {value!r}")
 
 

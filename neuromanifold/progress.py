@@ -23,6 +23,7 @@ from torch import Tensor
 
 from neuromanifold import __version__
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._settings import check_path
 from neuromanifold.storage import read_arrays, write_arrays
 
 __all__ = ["InBlocks", "Progress", "Slot", "State", "checkpoints", "progress_of", "work_key"]
@@ -173,6 +174,7 @@ def checkpoints(folder: str | os.PathLike[str]) -> Iterator[None]:
     >>> with nm.checkpoints("results/.progress"):  # doctest: +SKIP
     ...     analysis = nm.analyze(recording, random_state=0)
     """
+    check_path("folder", folder)
     store = _Folder(Path(folder))
     token = _FOLDER.set(store)
     try:

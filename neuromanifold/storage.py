@@ -24,6 +24,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._settings import check_name, check_path
 from neuromanifold._untrusted import npz_members, readable, refuse_outside_links
 
 __all__ = [
@@ -64,7 +65,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     FileFormatError
         If the folder cannot be made or written to, or the disk is full.
     """
-    target = Path(path)
+    target = _checked(path)
     with _writing(target):
         made_folder(target.parent)
         _sweep(target)
@@ -101,10 +102,15 @@ def made_folder(path: str | os.PathLike[str]) -> Path:
     FileFormatError
         If it cannot be made.
     """
-    folder = Path(path)
+    folder = _checked(path)
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    check_path("path", path)
+    return Path(path)
 
 
 def _reason(error: OSError) -> str:
@@ -174,6 +180,7 @@ def read_netcdf(path: str | os.PathLike[str], group: str) -> xr.Dataset:
     FileFormatError
         If the file is missing, damaged or of another format, or has no such group.
     """
+    check_name("group", group)
     target = existing_file(path, magic=HDF5_MAGIC)
     refuse_outside_links(target)
     try:
@@ -181,7 +188,7 @@ def read_netcdf(path: str | os.PathLike[str], group: str) -> xr.Dataset:
             return dataset.load()
     except (OSError, ValueError, KeyError) as error:
         raise FileFormatError(
-            f"{target} has no {group!r} that could be read: it is damaged, or not what neuromanifold wrote ({error})"
+            f"{target} has no group {group!r} that can be read: it is damaged, or not of neuromanifold ({error})"
         ) from error
 
 
@@ -214,7 +221,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     FileFormatError
         If the folder above cannot be written to, or ``path`` is there and is no zarr store.
     """
-    target = Path(path)
+    target = _checked(path)
     if target.exists() and not any((target / name).is_file() for name in ("zarr.json", ".zgroup")):
         raise FileFormatError(f"{target} is there already and is no zarr store: choose another name")
     with _writing(target):
@@ -251,7 +258,7 @@ def existing_file(path: str | os.PathLike[str], magic: bytes | None = None) -> P
     FileFormatError
         Naming the file and what is wrong with it.
     """
-    target = Path(path)
+    target = _checked(path)
     try:
         if not target.exists():
             raise FileFormatError(f"no such file: {target}")

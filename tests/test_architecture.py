@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "neuromanifold"
 # Rows from top to bottom; a name is a file or a folder of the package.
 ROWS = [
     {"_errors", "_typing"},
-    {"_untrusted"},
-    {"_arrays", "_settings", "_random", "_blocks", "_linalg", "_parameters", "_lock", "storage", "_geomstats"},
+    {"_untrusted", "_settings"},
+    {"_arrays", "_random", "_blocks", "_linalg", "_parameters", "_lock", "storage", "_geomstats"},
     {"progress"},
     {"_parallel"},
     {"manifolds"},

@@ -482,7 +482,7 @@ def test_only_results_stand_side_by_side(analysed, circle, tmp_path):
     assert "begin with" in refused(run("beside", result, circle, "--out", tmp_path))
     other = tmp_path / "other.nc"
     nm.storage.write_netcdf(other, xr.Dataset({"a": 1}))
-    assert "no 'profile'" in refused(run("beside", result, other, "--out", tmp_path))
+    assert "no group 'profile'" in refused(run("beside", result, other, "--out", tmp_path))
 
 
 def test_noise_has_no_loop(tmp_path):

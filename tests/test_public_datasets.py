@@ -264,7 +264,7 @@ def test_the_registry_states_what_it_must():
             algorithm, _, digest = found.digest.partition(":")
             assert len(digest) == {"sha256": 64, "md5": 32}[algorithm], name
             assert found.digest_source, name
-    with pytest.raises(InputError, match=r"no recording 'mouse'; there are .*peyrache_mouse32"):
+    with pytest.raises(InputError, match=r"no recording of the name 'mouse'; there are .*peyrache_mouse32"):
         nm.datasets.load("mouse")
     with pytest.raises(InputError, match="comes along as it is"):
         nm.datasets.load("head_direction", bin_size=0.1)

@@ -98,7 +98,22 @@ def test_a_gap_in_the_time_stamps_stays_a_gap(recording):
     np.testing.assert_allclose(rec["x"][~lost], rec["time"][~lost], atol=1e-9)
 
 
+def test_unknown_values_stay_unknown_and_texts_may_be_objects(recording):
+    clock = np.arange(0, 600, 0.02)
+    masked = np.ma.masked_array(clock, (clock > 200) & (clock < 210))
+    rec = nm.align_variable(recording, "x", masked, clock, {"units": "cm"})
+    lost = (rec["time"] > 200.1) & (rec["time"] < 209.9)
+    assert np.isnan(rec["x"][lost]).all()
+    words = np.where(clock < 300, "run", "rest").astype(object)
+    words[clock > 500] = None
+    state = nm.align_variable(recording, "state", words, clock)["state"]
+    assert set(state[state["time"] < 299].to_numpy()) == {"run"}
+    assert set(state[state["time"] > 501].to_numpy()) <= {"", "rest"}
+
+
 def test_variables_that_cannot_be_aligned_are_named(recording):
+    with pytest.raises(InputError, match="times of 'x': time must increase"):
+        nm.align_variable(recording, "x", np.arange(10.0), np.arange(10.0)[::-1])
     with pytest.raises(InputError, match=r"shape \(3,\) and its times \(4,\)"):
         nm.align_variable(recording, "x", np.zeros(3), np.zeros(4))
     with pytest.raises(InputError, match=r"no bin has a value\. Is it the same clock"):

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_number, check_whole
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.data.charts import CHARTS
 from neuromanifold.data.recording import check
@@ -70,24 +70,19 @@ def holed_sheet(n_times: int = 400, noise_var: float = 0.0, random_state: Random
 
 
 def _on_grid(chart: str, n_times: int, generator: np.random.Generator) -> FloatArray:
-    return generator.permutation(CHARTS[chart].grid(_enough(n_times)), axis=0)
+    check_whole("n_times", n_times, 2)
+    return generator.permutation(CHARTS[chart].grid(int(n_times)), axis=0)
 
 
 def _drawn(chart: str, n_times: int, generator: np.random.Generator) -> FloatArray:
-    return CHARTS[chart].draw(_enough(n_times), generator)
-
-
-def _enough(n_times: int) -> int:
-    if int(n_times) != n_times or n_times < 2:
-        raise InputError(f"n_times is {n_times}; it must be a whole number of at least 2")
-    return int(n_times)
+    check_whole("n_times", n_times, 2)
+    return CHARTS[chart].draw(int(n_times), generator)
 
 
 def _recorded(
     name: str, u: FloatArray, noise_var: float, generator: np.random.Generator, random_state: RandomState
 ) -> xr.Dataset:
-    if not 0 <= noise_var < np.inf:
-        raise InputError(f"noise_var is {noise_var}; it must be at least 0 and finite")
+    check_number("noise_var", noise_var, 0)
     chart = CHARTS[name]
     clean = chart.immersion(torch.as_tensor(u)).numpy()
     noise = np.sqrt(noise_var) * generator.standard_normal(clean.shape)

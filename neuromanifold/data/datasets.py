@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from neuromanifold._errors import FileFormatError, InputError
+from neuromanifold._settings import check_name
 from neuromanifold.data.fetching import fetch_file
 from neuromanifold.data.gardner import read_gardner
 from neuromanifold.data.readers import load as load_file
@@ -68,6 +69,7 @@ def load(name: str, **choices: Any) -> xr.Dataset:
     DownloadError
         If a public one cannot be had.
     """
+    check_name("name", name)
     if name in names():
         if choices:
             raise InputError(f"{name!r} comes along as it is; {', '.join(choices)} cannot be chosen")
@@ -87,8 +89,9 @@ def _read(found: PublicRecording, path: Path, choices: dict[str, Any]) -> xr.Dat
 
 
 def _public(name: str) -> PublicRecording:
+    check_name("name", name)
     if name not in PUBLIC:
-        raise InputError(f"no recording {name!r}; there are {', '.join([*names(), *PUBLIC])}")
+        raise InputError(f"no recording of the name {name!r}; there are {', '.join([*names(), *PUBLIC])}")
     return PUBLIC[name]
 
 
@@ -113,6 +116,7 @@ def _folder() -> Path:
 
 
 def _file(name: str, suffix: str) -> Path:
+    check_name("name", name)
     if name not in names():
-        raise InputError(f"no bundled recording {name!r}; there are {', '.join(names())}")
+        raise InputError(f"no bundled recording of the name {name!r}; there are {', '.join(names())}")
     return _folder() / f"{name}{suffix}"

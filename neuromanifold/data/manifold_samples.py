@@ -15,8 +15,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_choice, check_number, check_positive, check_whole
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.data.recording import check
 from neuromanifold.data.shapes import SHAPES
@@ -50,7 +50,7 @@ def circle(
         At least 2.
     distortion : {"wiggles", "bump", None}
     amplitude : float
-        α.
+        α; below 0 bumps are dents.
     noise_var : float
         Variance of the Gaussian noise of each unit.
     radius : float
@@ -63,7 +63,7 @@ def circle(
         A recording with one sample a second (there is no true clock); the truth is
         :func:`~neuromanifold.data.synthetic.immersion_of` it.
     """
-    _at_least("n_times", n_times, 2)
+    check_whole("n_times", n_times, 2)
     angles = np.linspace(0, 2 * np.pi, n_times)[:, None]
     settings = {"distortion": distortion, "amplitude": amplitude, "noise_var": noise_var, "radius": radius}
     return _recorded("circle", angles, {"angle": _CIRCULAR}, n_units, settings, random_state)
@@ -130,7 +130,7 @@ def _recorded(
     angles = generator.permutation(angles, axis=0)
     z = resolve(shape).embed(torch.as_tensor(angles))
     x = settings["radius"] * SHAPES[shape](z, settings["amplitude"], settings["distortion"]).numpy()
-    _at_least("n_units", n_units, x.shape[1])
+    check_whole("n_units", n_units, x.shape[1])
     frame = _random_frame(n_units, x.shape[1], generator)
     noise = np.sqrt(settings["noise_var"]) * generator.standard_normal((len(x), n_units))
     stated = {"kind": "continuous", "units": "a.u."}
@@ -144,11 +144,10 @@ def _recorded(
 
 
 def _check_settings(shape: str, settings: dict[str, Any]) -> None:
-    given, allowed = settings["distortion"], _DISTORTIONS[shape]
-    if given not in allowed:
-        raise InputError(f"distortion of the {shape} is {given!r}; allowed are {', '.join(map(repr, allowed))}")
-    if not 0 <= settings["noise_var"] < np.inf or not 0 < settings["radius"] < np.inf:
-        raise InputError("noise_var must be at least 0 and radius positive, both finite")
+    check_choice(f"distortion of the {shape}", settings["distortion"], _DISTORTIONS[shape])
+    check_number("amplitude", settings["amplitude"])
+    check_number("noise_var", settings["noise_var"], 0)
+    check_positive("radius", settings["radius"])
 
 
 def _random_frame(n_units: int, n_axes: int, generator: np.random.Generator) -> FloatArray:
@@ -162,10 +161,5 @@ def _product(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def _side(n_times: int) -> int:
-    _at_least("n_times", n_times, 4)
+    check_whole("n_times", n_times, 4)
     return int(np.sqrt(n_times))
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if int(value) != value or value < least:
-        raise InputError(f"{name} is {value}; it must be a whole number of at least {least}")

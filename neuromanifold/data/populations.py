@@ -15,8 +15,10 @@ import numpy as np
 import torch
 import xarray as xr
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_number, check_positive, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
 from neuromanifold.data.behaviour import foraging, head_turning, track_running
 from neuromanifold.data.recording import check
@@ -58,7 +60,7 @@ def head_direction_cells(
     Dataset
         A recording of counts; the true rate map is :func:`~neuromanifold.data.synthetic.immersion_of` it.
     """
-    _positive(n_times=n_times, n_units=n_units, bin_size=bin_size)
+    _check(n_times, n_units, bin_size=bin_size)
     generator = numpy_generator(random_state)
     heading = head_turning(n_times, bin_size, generator)
     tuning = _tuning(_even(n_units, generator), peak_rate, baseline_rate, concentration, heterogeneity, generator)
@@ -97,7 +99,7 @@ def place_cells(
     mean_speed : float
         cm/s.
     reward : float, optional
-        Where on the track it is, cm; None: there is none. Kept in the attrs.
+        Where on the track it is, cm, round it from either side; None: there is none. Kept in the attrs.
     reward_pull, reward_width : float
         p, between 0 (no pull) and 1, and w, cm.
 
@@ -106,7 +108,8 @@ def place_cells(
     InputError
         If a setting is out of its range.
     """
-    _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, track_length=track_length)
+    _check(n_times, n_units, bin_size=bin_size, track_length=track_length, mean_speed=mean_speed)
+    _check_reward(reward, reward_pull, reward_width)
     generator = numpy_generator(random_state)
     position, speed = track_running(n_times, bin_size, track_length, mean_speed, generator)
     centres = _even(n_units, generator)
@@ -146,7 +149,8 @@ def grid_cells(
     cm/s; ``path`` (n, 2), positions in cm of an animal that was tracked, one a bin, takes the place of ``n_times``,
     ``side`` and ``mean_speed``. Other arguments as :func:`head_direction_cells`.
     """
-    _positive(n_times=n_times, n_units=n_units, bin_size=bin_size, side=side, spacing=spacing)
+    _check(n_times, n_units, bin_size=bin_size, side=side, spacing=spacing, mean_speed=mean_speed)
+    check_number("orientation", orientation)
     generator = numpy_generator(random_state)
     path = foraging(n_times, bin_size, side, mean_speed, generator) if path is None else _tracked(path)
     directions = orientation + np.array([0.0, np.pi / 3])
@@ -160,7 +164,7 @@ def grid_cells(
 
 
 def _tracked(path: ArrayLike) -> FloatArray:
-    positions = np.asarray(path, dtype=np.float64)
+    positions = real_numbers(path, "path")
     if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
         raise InputError(f"path has shape {positions.shape}; give finite positions (n, 2), interpolated where lost")
     return positions
@@ -174,9 +178,6 @@ def _even(n_units: int, generator: np.random.Generator) -> FloatArray:
 def _drawn_to(reward_and_width: FloatArray, pull: float, centres: FloatArray) -> FloatArray:
     """Angles moved towards a reward; ``d -> d (1 - p e^{-d²/2w²})`` keeps their order for p up to 1."""
     reward, width = reward_and_width
-    _positive(reward_width=width)
-    if not 0 <= pull <= 1 or not np.isfinite(reward):
-        raise InputError(f"reward_pull ({pull}) must lie between 0 and 1, and reward be a finite position")
     distance = np.mod(centres - reward + np.pi, 2 * np.pi) - np.pi
     return np.mod(reward + distance * (1 - pull * np.exp(-0.5 * (distance / width) ** 2)), 2 * np.pi)
 
@@ -196,12 +197,12 @@ def _tuning(
     heterogeneity: float,
     generator: np.random.Generator,
 ) -> dict[str, FloatArray]:
-    if not 0 <= baseline_rate < peak_rate < np.inf:
-        raise InputError(f"0 <= baseline_rate ({baseline_rate}) < peak_rate ({peak_rate}) does not hold")
-    if not 0 < concentration < np.inf or not 0 <= heterogeneity < np.inf:
-        raise InputError(
-            f"concentration ({concentration}) must be positive and heterogeneity ({heterogeneity}) at least 0"
-        )
+    check_number("baseline_rate", baseline_rate, 0)
+    check_positive("peak_rate", peak_rate)
+    if baseline_rate >= peak_rate:
+        raise InputError(f"peak_rate ({peak_rate}) must be above baseline_rate ({baseline_rate})")
+    check_positive("concentration", concentration)
+    check_number("heterogeneity", heterogeneity, 0)
     spread = np.exp(heterogeneity * generator.standard_normal((2, len(preferred))))
     return {
         "preferred": preferred,
@@ -238,7 +239,15 @@ def _about(population: str, template: str, random_state: RandomState) -> dict[st
     return {"population": population, "template": template, "random_state": seed}
 
 
-def _positive(**values: float) -> None:
-    for name, value in values.items():
-        if not 0 < value < np.inf:
-            raise InputError(f"{name} is {value}; it must be positive and finite")
+def _check(n_times: int, n_units: int, **sizes: float) -> None:
+    check_whole("n_times", n_times, 2)
+    check_whole("n_units", n_units, 1)
+    for name, value in sizes.items():
+        check_positive(name, value)
+
+
+def _check_reward(reward: float | None, pull: float, width: float) -> None:
+    if reward is not None:
+        check_number("reward", reward)
+    check_number("reward_pull", pull, 0, 1)
+    check_positive("reward_width", width)

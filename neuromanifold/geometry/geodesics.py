@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import Map
 from neuromanifold.geometry.charts import PairChart, pair_charts
 from neuromanifold.geometry.derivatives import TaylorJet, as_points, jacobian, taylor
@@ -87,6 +88,7 @@ def geodesic(
         The shortest of the local minima reached from the template's own geodesics.
     """
     template = f.template if isinstance(f, Immersion) else Euclidean(as_points(start).shape[-1])
+    check_whole("n_times", n_times, 2)
     z, w = (_ends(template.embed, e, not on_points) for e in (start, end))
     if z.shape != w.shape:
         raise InputError(f"geodesics join pairs of points; got ends of shapes {tuple(z.shape)}, {tuple(w.shape)}")

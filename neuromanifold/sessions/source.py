@@ -209,10 +209,12 @@ def find_sources(
     InputError
         If the table has no column ``file``, or two sessions one name.
     """
+    check_path("folder", folder)
     root = Path(folder)
     if not root.is_dir():
-        raise FileFormatError(f"no such folder: {root}")
+        raise FileFormatError(f"no such folder: {root}; give the one that holds the recordings")
     if table is not None:
+        check_path("table", table)
         return _from_table(root, existing_file(table), reading, units)
     known = tuple(suffix for suffixes, _ in READERS for suffix in suffixes)
     files = recordings_in(root)
