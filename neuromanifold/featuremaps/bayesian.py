@@ -28,17 +28,20 @@ import torch
 from scipy.special import hyp2f1
 from torch import Tensor
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
 from neuromanifold._linalg import spd_inverse
+from neuromanifold._settings import check_positive, check_whole
 from neuromanifold.featuremaps.activation import Activation, Function
 from neuromanifold.featuremaps.infinite_width import NNGP
-from neuromanifold.featuremaps.points import as_points, as_rows
+from neuromanifold.featuremaps.points import as_points, as_points_of, as_rows
 from neuromanifold.featuremaps.second_moments import derivative
 
 __all__ = ["WideBayesianNetwork", "monomial_susceptibility", "monomial_volume_ratio"]
 
 _REACH = 10.0  # of the trapezoidal rule, in standard deviations: beyond it, powers up to 20 are below 1e-10
 _STEPS = (0.4, 0.3, 0.15)  # of it, in preactivations and standard deviations, until two agree
+_FARTHEST = 50.0  # standard deviation of a preactivation: nodes grow with its square
 _TOLERANCE, _POOR = 1e-9, 1e-3
 _AT_ONCE = 2_000_000  # outputs of a unit
 
@@ -88,10 +91,9 @@ class WideBayesianNetwork:
     ) -> None:
         self.points = as_points(X, "training points")[0]
         self.targets = as_rows(Y, len(self.points), "targets")
-        if not (int(n_units) == n_units and n_units >= 1):
-            raise InputError(f"n_units is a whole number from 1; got {n_units}")
-        if not precision > 0:
-            raise InputError(f"the precision of the likelihood is positive (inf: no noise); got {precision}")
+        check_whole("n_units", n_units, 1)
+        if precision != math.inf:
+            check_positive("precision", precision, "number, or inf for no noise")
         self.n_units, self.precision = int(n_units), float(precision)
         self.prior = NNGP(activation, 1, weight_std, bias_std)
         self.gamma = self.prior(self.points) + torch.eye(len(self.points), dtype=torch.float64) / self.precision
@@ -107,22 +109,25 @@ class WideBayesianNetwork:
 
     def metric_correction(self, x: Any) -> Tensor:
         """``δg``: ``(n, D, D)``, of order 1/n_units."""
-        points, single = as_points(x)
+        points, single = self._as_points(x)
         correction = torch.stack([self._correction(point) for point in points]) / (2 * self.n_units)
         return correction[0] if single else correction
 
     def metric(self, x: Any) -> Tensor:
         """``g_∞ + δg``: ``(n, D, D)``."""
-        return self.prior.metric(x) + self.metric_correction(x)
+        return self.metric_correction(x) + self.prior.metric(x)
 
     def volume_ratio(self, x: Any) -> Tensor:
         """``√det<g> / √det g_∞ = 1 + ½ tr g_∞⁻¹ δg``: ``(n,)``, NaN where g_∞ is singular."""
-        inverse = spd_inverse(self.prior.metric(x))
-        return 1 + 0.5 * (inverse * self.metric_correction(x)).sum((-2, -1))
+        correction = self.metric_correction(x)
+        return 1 + 0.5 * (spd_inverse(self.prior.metric(x)) * correction).sum((-2, -1))
 
     def log_volume(self, x: Any) -> Tensor:
         """``½ log det<g>`` to the same order, ``½ log det g_∞ + ½ tr g_∞⁻¹ δg``: ``(n,)``."""
         return self.prior.log_volume(x) + self.volume_ratio(x) - 1
+
+    def _as_points(self, x: Any) -> tuple[Tensor, bool]:
+        return as_points_of(x, self.points.shape[-1])
 
     def _correction(self, x: Tensor) -> Tensor:
         """``Σ M_μν Cov``, by quadratures of shrinking steps until two agree."""
@@ -171,6 +176,12 @@ class WideBayesianNetwork:
 
     def _moments(self, root: Tensor, step: float) -> tuple[Tensor, Tensor]:
         """``E[F]`` and ``E[F u uᵀ] (3, 3)`` by the trapezoidal rule, exponentially accurate for analytic functions."""
+        farthest = float(root.abs().max())
+        if farthest > _FARTHEST:
+            raise InputError(
+                f"a point is too large: its preactivations have a standard deviation of {farthest:.3g}, and are "
+                f"integrated up to {_FARTHEST:g}. Scale points and training points down"
+            )
         function, slope = self.prior.activation.function, derivative(self.prior.activation, 1)
         (u, p), (v, q), (w, r) = (_trapezoid(step / max(1.0, float(scale))) for scale in root.abs().amax(1))
         second = root[0, 1] * u[:, None] + root[1, 1] * v  # z_μ
@@ -211,8 +222,19 @@ def monomial_susceptibility(degree: int, n_inputs: int, cosine: Any) -> Tensor:
     -------
     Tensor
         From 2q at ρ = 0, rising with ρ² (constant for q = 1).
+
+    Raises
+    ------
+    InputError
+        If an argument is out of its range.
     """
-    q, d, square = degree, n_inputs, np.asarray(cosine, dtype=np.float64) ** 2
+    check_whole("degree", degree, 1)
+    check_whole("n_inputs", n_inputs, 1)
+    rho = real_numbers(cosine, "cosine")
+    # Rounding may take a cosine beyond 1.
+    if not (np.abs(rho) <= 1 + 1e-12).all():
+        raise InputError(f"cosine must be of an angle, from -1 to 1; got {cosine!r}")
+    q, d, square = degree, n_inputs, rho**2
     first, second = hyp2f1(-q, 1 - q, 0.5, square), hyp2f1(-q, -q, 0.5, square)
     return torch.as_tensor((d + 4 * q - 2) * first - 2 * (q - 1) * second - d)
 
@@ -238,13 +260,23 @@ def monomial_volume_ratio(
     n_units : int
     weight_std : float
         σ.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of its range, or a point is 0.
     """
-    points, single = as_points(x)
+    check_whole("degree", degree, 1)
+    check_whole("n_units", n_units, 1)
+    check_positive("weight_std", weight_std)
     anchor = as_points(training_point, "the training point")[0][0]
+    points, single = as_points_of(x, len(anchor))
     y = as_points(np.atleast_1d(target), "the target")[0][0]
     lengths = torch.linalg.vector_norm(points, dim=-1) * torch.linalg.vector_norm(anchor)
     if not bool((lengths > 0).all()):
-        raise InputError("without biases, monomials vanish at x = 0 with their metric; move the points away from it")
+        raise InputError(
+            "without biases, monomials and their metric are zero at x = 0: leave it out, or give points away from it"
+        )
     kernel = (weight_std**2 * anchor @ anchor) ** degree
     susceptibility = monomial_susceptibility(degree, points.shape[-1], points @ anchor / lengths)
     ratio = 1 + (y @ y / kernel - len(y)) * susceptibility / (4 * n_units)

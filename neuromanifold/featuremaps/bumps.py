@@ -18,6 +18,7 @@ import xarray as xr
 
 from neuromanifold import __version__
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_number
 from neuromanifold.featuremaps.shallow import Shallow, shallow
 
 __all__ = ["bumps", "field", "three_units"]
@@ -70,6 +71,7 @@ def three_units(bias: float = 0.0) -> Shallow:
 
     The volume has three-fold rotational symmetry, six-fold for ``bias = 0``.
     """
+    check_number("bias", bias)
     angle = 2 * math.pi * torch.arange(3, dtype=torch.float64) / 3
     return shallow(torch.stack([angle.cos(), angle.sin()], -1), torch.full((3,), float(bias)), "erf")
 

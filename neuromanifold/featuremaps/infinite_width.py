@@ -21,14 +21,13 @@ Source: Zavatone-Veth et al. 2025, appendices E and F; Lee et al. 2018.
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_number, check_positive, check_whole
 from neuromanifold.featuremaps.activation import Activation, Function
 from neuromanifold.featuremaps.activations import resolve
 from neuromanifold.featuremaps.kernel import Kernel
@@ -46,12 +45,9 @@ class _InfinitelyWide(Kernel):
 
     def __init__(self, activation: AnyActivation, depth: int, weight_std: float, bias_std: float) -> None:
         self.activation = resolve(activation)
-        if int(depth) != depth or depth < 1:
-            raise InputError(f"depth counts hidden layers, from 1; got {depth}")
-        if not (math.isfinite(weight_std) and weight_std > 0):
-            raise InputError(f"weight_std, the standard deviation of weights, is a positive number; got {weight_std}")
-        if not (math.isfinite(bias_std) and bias_std >= 0):
-            raise InputError(f"bias_std, the standard deviation of biases, is a number from 0; got {bias_std}")
+        check_whole("depth, the number of hidden layers,", depth, 1)
+        check_positive("weight_std, the standard deviation of weights,", weight_std)
+        check_number("bias_std, the standard deviation of biases,", bias_std, 0)
         self.depth, self.weight_std, self.bias_std = int(depth), float(weight_std), float(bias_std)
 
     def radial(self, t: Tensor) -> Radial:
@@ -162,8 +158,7 @@ class NTK(_InfinitelyWide):
         readout_std: float = 1.0,
     ) -> None:
         super().__init__(activation, depth, weight_std, bias_std)
-        if not (math.isfinite(readout_std) and readout_std >= 0):
-            raise InputError(f"readout_std, the standard deviation of output weights, is from 0; got {readout_std}")
+        check_number("readout_std, the standard deviation of output weights,", readout_std, 0)
         self.readout_std = float(readout_std)
 
     def gram(self, x: Tensor, y: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ Sources: Burges 1999; Cho & Saul 2009, 2011; Zavatone-Veth et al. 2025, appendix
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +26,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import InputError, NotSmoothError
+from neuromanifold._errors import NotSmoothError
+from neuromanifold._settings import check_number, check_positive, check_whole
 from neuromanifold.featuremaps.differentiated import Differentiated
 from neuromanifold.featuremaps.infinite_width import NNGP
 from neuromanifold.featuremaps.kernel import Kernel
@@ -90,7 +90,8 @@ class RBF(Stationary):
     """
 
     def __init__(self, length_scale: float = 1.0) -> None:
-        self.length_scale = _positive(length_scale, "length_scale")
+        check_positive("length_scale", length_scale)
+        self.length_scale = float(length_scale)
 
     def profile(self, square: Tensor) -> Tensor:
         return torch.exp(-0.5 * square / self.length_scale**2)
@@ -120,8 +121,9 @@ class SmoothLaplace(Stationary):
             raise NotSmoothError(
                 "the Laplace kernel has a cusp at y = x, so its metric is infinite; smooth it (smoothing > 0)"
             )
-        self.length_scale = _positive(length_scale, "length_scale")
-        self.smoothing = _positive(smoothing, "smoothing")
+        check_positive("length_scale", length_scale)
+        check_positive("smoothing", smoothing)
+        self.length_scale, self.smoothing = float(length_scale), float(smoothing)
 
     def _radius(self, square: Tensor) -> Tensor:
         return torch.sqrt(square + self.smoothing**2)
@@ -173,10 +175,9 @@ class Polynomial(DotProduct):
     """
 
     def __init__(self, degree: int = 2, shift: float = 1.0) -> None:
-        if int(degree) != degree or degree < 1:
-            raise InputError(f"the degree of a polynomial kernel is a whole number from 1; got {degree}")
-        if not shift >= 0:
-            raise InputError(f"a polynomial kernel is positive for a shift from 0; got {shift}")
+        check_whole("degree", degree, 1)
+        # Below 0 the kernel is not positive.
+        check_number("shift", shift, 0)
         self.degree, self.shift = int(degree), float(shift)
         super().__init__(lambda product: (self.shift + product) ** self.degree)
 
@@ -203,6 +204,7 @@ class ArcCosine(Kernel):
                 "the arc-cosine kernel of order 0 (step units) grows like |x-y| from y = x, so its metric is infinite; "
                 "take order 1 (ReLU) or more"
             )
+        check_whole("order", order, 1)
         self.order = int(order)
         self._layer = NNGP(f"relu({order})")
 
@@ -262,9 +264,3 @@ def log_volume(kernel: AnyKernel, x: Any) -> Tensor:
 def scalar_curvature(kernel: AnyKernel, x: Any) -> Tensor:
     """Scalar curvature of g: ``(n,)``; NaN where g is singular. See :func:`metric`."""
     return as_kernel(kernel).scalar_curvature(x)
-
-
-def _positive(number: float, what: str) -> float:
-    if not (math.isfinite(number) and number > 0):
-        raise InputError(f"{what} is a positive number; got {number}")
-    return float(number)

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from neuromanifold._errors import InputError
 from neuromanifold._random import torch_generator
+from neuromanifold._settings import check_flag, check_whole
 from neuromanifold._typing import RandomState
 from neuromanifold.featuremaps.base import NOISE, FeatureMap, as_inputs
 from neuromanifold.geometry.reverse import pullback
@@ -92,8 +92,10 @@ def estimate_log_volume(
     InputError
         If there are fewer than two probes or steps.
     """
-    if n_probes < 2 or n_steps < 2:
-        raise InputError(f"an estimate takes at least 2 probes and 2 steps; got {n_probes} and {n_steps}")
+    check_whole("n_probes", n_probes, 2)
+    check_whole("n_steps", n_steps, 2)
+    if normalize is not None:
+        check_flag("normalize", normalize)
     x, single = as_inputs(x)
     generator = torch_generator(random_state, x.device)
     bar = tqdm(total=len(x) * n_steps, desc="Lanczos", disable=not verbose, leave=False)

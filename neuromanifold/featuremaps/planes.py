@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_number, check_whole
 
 __all__ = ["Plane"]
 
@@ -97,7 +98,8 @@ class Plane:
 
         A line has m = n_side points, a triangle ``n_side (n_side + 1) / 2``.
         """
-        steps = _at_least_two(n_side) - 1
+        check_whole("n_side", n_side, 2)
+        steps = n_side - 1
         lattice = [node for node in itertools.product(range(n_side), repeat=self.k) if sum(node) <= steps]
         return torch.tensor(lattice, dtype=torch.float64) / steps
 
@@ -105,11 +107,7 @@ class Plane:
         """Coordinates of an ``n_side``^k grid on ``[-margin, 1 + margin]^k``: ``(n_side^k, k)``, float64, the last
         one fastest.
         """
-        axis = torch.linspace(-margin, 1 + margin, _at_least_two(n_side), dtype=torch.float64)
+        check_whole("n_side", n_side, 2)
+        check_number("margin", margin, 0)
+        axis = torch.linspace(-margin, 1 + margin, n_side, dtype=torch.float64)
         return torch.cartesian_prod(*[axis] * self.k).reshape(-1, self.k)
-
-
-def _at_least_two(n_side: int) -> int:
-    if n_side < 2:
-        raise InputError(f"a grid has at least 2 points on a side; got {n_side}")
-    return n_side

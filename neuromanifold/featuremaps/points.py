@@ -11,7 +11,7 @@ from torch import Tensor
 from neuromanifold._arrays import real_numbers, scale_fault
 from neuromanifold._errors import InputError
 
-__all__ = ["as_points", "as_rows"]
+__all__ = ["as_points", "as_points_of", "as_rows"]
 
 
 def as_points(x: Any, what: str = "points") -> tuple[Tensor, bool]:
@@ -35,6 +35,23 @@ def as_points(x: Any, what: str = "points") -> tuple[Tensor, bool]:
     if wrong is not None:
         raise InputError(f"{what}: it {wrong}")
     return (points[None], True) if points.ndim == 1 else (points, False)
+
+
+def as_points_of(x: Any, dimension: int, what: str = "points") -> tuple[Tensor, bool]:
+    """:func:`as_points`, which must be of that dimension D.
+
+    Raises
+    ------
+    InputError
+        If they are not, or as :func:`as_points`.
+    """
+    points, single = as_points(x, what)
+    if points.shape[1] != dimension:
+        raise InputError(
+            f"{what} must have D={dimension} coordinates each, as in the fit; got shape {tuple(points.shape)} (units, "
+            "features or dimensions are the columns)"
+        )
+    return points, single
 
 
 def as_rows(x: Any, n_rows: int, what: str) -> Tensor:

@@ -27,8 +27,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neuromanifold._errors import InputError
+
 __all__ = ["Radial"]
 
+# Share of the metric across x, below which that along x is less than some digits of rounding.
+_LEAST_ALONG = 1e-12
 # Value, first and second derivative in t: (3, n). Of β only the first two are ever used.
 Series = Tensor
 
@@ -96,8 +100,22 @@ class Radial:
         return Radial(self.t, _chain(square(self.d[0]), self.d), _product(gain, self.alpha), beta)
 
     def eigenvalues(self) -> tuple[Tensor, Tensor]:
-        """``α + tβ``, along x, and α, across it: ``(n,)`` each."""
-        return self.alpha[0] + _times(self.t, self.beta[0]), self.alpha[0]
+        """``α + tβ``, along x, and α, across it: ``(n,)`` each.
+
+        Raises
+        ------
+        InputError
+            If a point lies so far out, where units saturate, that nothing is left of the one along x but rounding.
+        """
+        across, bend = self.alpha[0], _times(self.t, self.beta[0])
+        along = across + bend
+        lost = (bend < 0) & (along < _LEAST_ALONG * across)
+        if bool(lost.any()):
+            raise InputError(
+                f"points are too large: at |x| = {float(self.t[lost].max().sqrt()):.3g} the metric along x is lost in "
+                "rounding. Scale them down, as a network's inputs"
+            )
+        return along, across
 
     def metric(self, x: Tensor) -> Tensor:
         """Metric at points ``x (n, D)``: ``(n, D, D)``."""

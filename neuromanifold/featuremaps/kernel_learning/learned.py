@@ -12,7 +12,7 @@ from neuromanifold import __version__
 from neuromanifold._typing import FloatArray
 from neuromanifold.featuremaps.kernel import Kernel
 from neuromanifold.featuremaps.kernels import RBF, AnyKernel, as_kernel
-from neuromanifold.featuremaps.points import as_points
+from neuromanifold.featuremaps.points import as_points_of
 
 __all__ = ["LearnedGeometry", "base_kernel", "volume_change"]
 
@@ -24,14 +24,19 @@ class LearnedGeometry:
 
     base_kernel_: Kernel
     kernel_: Kernel
+    n_features_in_: int
 
     def metric(self, x: Any) -> Tensor:
         """Metric of the learned kernel: ``(n, D, D)``."""
-        return self.kernel_.metric(x)
+        return self.kernel_.metric(self._checked(x))
 
     def log_volume(self, x: Any) -> Tensor:
         """Its log volume element (over the nonzero eigenvalues, where it is singular): ``(n,)``."""
-        return self.kernel_.log_volume(x)
+        return self.kernel_.log_volume(self._checked(x))
+
+    def _checked(self, x: Any) -> Tensor:
+        points, single = as_points_of(x, self.n_features_in_)
+        return points[0] if single else points
 
 
 def base_kernel(kernel: AnyKernel | None, X: FloatArray) -> Kernel:
@@ -55,7 +60,7 @@ def volume_change(estimator: Any, x: Any) -> xr.Dataset:
         Over ``point``: ``log_volume_before``, ``log_volume_after``, ``change``, the coordinates ``x`` (point, axis),
         and ``decision``, the decision function, for classifiers of two classes.
     """
-    points = as_points(x)[0]
+    points = as_points_of(x, estimator.n_features_in_)[0]
     before = estimator.base_kernel_.log_volume(points).numpy()
     after = estimator.kernel_.log_volume(points).numpy()
     dataset = xr.Dataset(

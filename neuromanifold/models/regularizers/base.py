@@ -12,15 +12,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._parameters import Parameters
+from neuromanifold._settings import check_number
 from neuromanifold._typing import Map
 from neuromanifold.geometry import Immersion
 from neuromanifold.geometry.ambient import Ambient, rescaled
@@ -95,8 +94,7 @@ class Regularizer(Parameters, ABC):
                 f"{type(self).__name__} is zero for every decoder of {dimension} latent dimension: leave it out, or "
                 f"give the latent space {self.least_dimension} or more"
             )
-        if not (isinstance(self.weight, Real) and 0 <= float(self.weight) < np.inf):
-            raise InputError(f"weight of {type(self).__name__} must be 0 or a positive number, got {self.weight!r}")
+        check_number(f"weight of {type(self).__name__}", self.weight, 0)
 
 
 @dataclass(eq=False)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_number, check_whole
 from neuromanifold._typing import Map
 from neuromanifold.geometry import Immersion
 from neuromanifold.models.regularizers.base import DecoderRegularizer
@@ -75,9 +74,9 @@ class CurvatureRegularizer(DecoderRegularizer):
 
     def check(self, dimension: int) -> None:
         super().check(dimension)
-        if self.interpolation is not None and not self.interpolation >= 0:
-            raise InputError(f"interpolation must be None or a share of at least 0, got {self.interpolation!r}")
+        if self.interpolation is not None:
+            check_number("interpolation", self.interpolation, 0, what="None or a share")
         for name in ("n_points", "n_probes"):
             number = getattr(self, name)
-            if number is not None and not (isinstance(number, Integral) and int(number) >= 1):
-                raise InputError(f"{name} must be None or a whole number of at least 1, got {number!r}")
+            if number is not None:
+                check_whole(name, number, 1)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_number
 from neuromanifold._typing import Map
 from neuromanifold.geometry import Immersion, pullback_metric
 from neuromanifold.models.regularizers.base import DecoderRegularizer
@@ -51,8 +51,8 @@ class DistortionRegularizer(DecoderRegularizer):
 
     def check(self, dimension: int) -> None:
         super().check(dimension)
-        if self.interpolation is not None and not self.interpolation >= 0:
-            raise InputError(f"interpolation must be None or a share of at least 0, got {self.interpolation!r}")
+        if self.interpolation is not None:
+            check_number("interpolation", self.interpolation, 0, what="None or a share")
 
 
 def interpolated(latents: Tensor, eta: float, generator: torch.Generator | None) -> Tensor:

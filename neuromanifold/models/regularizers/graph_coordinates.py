@@ -11,13 +11,13 @@ itself, and no derivative of the decoder leads back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from sklearn.manifold import Isomap
 from torch import Tensor
 
-from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._errors import NotEnoughDataError
+from neuromanifold._settings import check_whole
 from neuromanifold.models.regularizers.base import Penalty, Regularizer, TrainingBatch, TrainingData
 
 __all__ = ["GraphCoordinates"]
@@ -93,5 +93,4 @@ class GraphCoordinates(Regularizer):
 
     def check(self, dimension: int) -> None:
         super().check(dimension)
-        if not (isinstance(self.n_neighbors, Integral) and self.n_neighbors >= 1):
-            raise InputError(f"n_neighbors must be a whole number of at least 1, got {self.n_neighbors!r}")
+        check_whole("n_neighbors", self.n_neighbors, 1)

@@ -10,14 +10,14 @@ direction is one forward derivative (of a derivative).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal
 
 import torch
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._errors import NotEnoughDataError
+from neuromanifold._settings import check_choice, check_whole
 from neuromanifold._typing import Map
 from neuromanifold.geometry import taylor
 from neuromanifold.geometry.forms import ambient_products
@@ -123,11 +123,8 @@ class NeighborhoodReconstruction(MetricRegularizer):
 
     def check(self, dimension: int) -> None:
         super().check(dimension)
-        if self.order not in (1, 2):
-            raise InputError(f"order of the expansion is 1 or 2, got {self.order!r}")
-        if self.kernel not in KERNELS:
-            raise InputError(f"kernel must be one of {', '.join(KERNELS)}; got {self.kernel!r}")
-        if not (isinstance(self.n_neighbors, Integral) and self.n_neighbors >= 1):
-            raise InputError(f"n_neighbors must be a whole number of at least 1, got {self.n_neighbors!r}")
-        if self.n_drawn is not None and not 1 <= self.n_drawn <= self.n_neighbors:
-            raise InputError(f"n_drawn must be None or 1 to n_neighbors={self.n_neighbors}, got {self.n_drawn!r}")
+        check_whole("order of the expansion", self.order, 1, 2)
+        check_choice("kernel", self.kernel, KERNELS)
+        check_whole("n_neighbors", self.n_neighbors, 1)
+        if self.n_drawn is not None:
+            check_whole("n_drawn (of n_neighbors)", self.n_drawn, 1, self.n_neighbors)
