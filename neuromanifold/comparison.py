@@ -18,6 +18,7 @@ from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import RandomState
 from neuromanifold.analysis import Analysis
+from neuromanifold.analysis_settings import check_settings
 from neuromanifold.compare.curvature import TASK
 from neuromanifold.experiments.heading_network import N_EPOCHS, Architecture, heading_network
 from neuromanifold.pipeline import analyze
@@ -105,12 +106,13 @@ def compare_network(
     Raises
     ------
     InputError
-        If the analysis has no task variable, or not a circular one.
+        If the analysis has no task variable, or not a circular one, or a setting is out of range.
     """
     if not isinstance(analysis, Analysis):
         raise InputError(f"give what neuromanifold.analyze returned, got {type(analysis).__name__}")
     if analysis.variable is None:
         raise InputError("the analysis has no task variable: analyze(recording, variable=...) with a heading")
+    check_settings({"device": device, "n_jobs": n_jobs, "random_state": random_state})
     seeds = spawn_seeds(random_state, 3)
     units = heading_network(
         analysis.recording,

@@ -18,6 +18,7 @@ import xarray as xr
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
 from neuromanifold._settings import check_jobs, check_level, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -161,11 +162,13 @@ def curvature_error(estimated: ArrayLike, true: ArrayLike, area: ArrayLike) -> f
     InputError
         If the shapes differ or a value is not finite.
     """
-    e, t, a = (np.asarray(values, dtype=np.float64) for values in (estimated, true, area))
+    e, t, a = (real_numbers(v, name) for v, name in ((estimated, "estimated"), (true, "true"), (area, "area")))
     if not e.shape == t.shape == a.shape:
-        raise InputError(f"estimated, true and area must have one shape; got {e.shape}, {t.shape}, {a.shape}")
+        raise InputError(f"estimated, true and area must be arrays of one shape; got {e.shape}, {t.shape}, {a.shape}")
     if not np.isfinite([e, t, a]).all():
-        raise InputError("curvatures and areas must be finite: compare where both profiles are `valid`")
+        raise InputError(
+            "curvatures and areas must be finite, neither NaN nor masked: compare where both profiles are `valid`"
+        )
     size = (a * (e**2 + t**2)).sum()
     return float((a * (e - t) ** 2).sum() / size) if size > 0 else 0.0
 

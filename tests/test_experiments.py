@@ -323,8 +323,13 @@ def test_networks_on_natural_images_say_what_they_need(tmp_path):
     data = images_of_three_classes(tmp_path / "few.npz")
     with pytest.raises(InputError, match="--data"):
         cifar.run(Options())
+    weights = tmp_path / "some.th"
+    weights.write_bytes(b"of a network")
     with pytest.raises(InputError, match="32, 32"):
-        cifar.run(Options(data=data, weights=tmp_path / "none.th"))
+        cifar.run(Options(data=data, weights=weights))
+    # What no images can make right is told before they are read.
+    with pytest.raises(FileFormatError, match="no such file"):
+        cifar.run(Options(weights=tmp_path / "none.th"))
     with pytest.raises(InputError, match=r"'resnet19'; there are resnet18, .*resnet152-relu"):
         cifar.run(Options(data=data, network="resnet19"))
 

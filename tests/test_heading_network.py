@@ -125,7 +125,7 @@ def test_training_is_what_tells_the_heading() -> None:
     ("wrong", "why"),
     [
         ({"variable": "nothing"}, "not in the recording; circular are: head_direction"),
-        ({"architecture": "transformer"}, "recurrent, feedforward"),
+        ({"architecture": "transformer"}, "'recurrent', 'feedforward'"),
         ({"n_units": 1}, "n_units"),
         ({"n_epochs": -1}, "n_epochs"),
         ({"n_epochs": 2.5}, "n_epochs"),

@@ -234,6 +234,16 @@ def test_held_out_variance_is_that_of_a_linear_regression() -> None:
     assert found.attrs["coordinates"] == "labels"
 
 
+def test_held_out_variance_does_without_labels_that_are_too_few() -> None:
+    """Two known labels of one fold predict nothing of the others: every unit is decoded from the others instead."""
+    rec, model, y = wiggles()
+    few = np.where(np.arange(600) < 2, y, np.nan)
+    found = nm.statistics.held_out_variance(model, rec, few)
+    assert found.attrs["coordinates"] == "decoded from the other units"
+    unlabelled = nm.statistics.held_out_variance(model, rec)
+    np.testing.assert_allclose(found["r_squared"], unlabelled["r_squared"], atol=1e-4)
+
+
 def test_a_unit_does_not_predict_itself() -> None:
     """A unit of pure noise beside the others: decoded from the others, it is not explained."""
     rec, _, _ = wiggles()

@@ -16,6 +16,7 @@ import xarray as xr
 
 from neuromanifold import __version__
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_names
 from neuromanifold._typing import FloatArray
 
 __all__ = ["curvature", "curvature_matrix"]
@@ -47,8 +48,9 @@ def curvature(A: xr.Dataset, B: xr.Dataset, names: tuple[str, str] = ("A", "B"))
     InputError
         If a profile is not of a circle in task coordinates, the grids differ, or the names do not.
     """
-    if names[0] == names[1]:
-        raise InputError(f"the two profiles are both called {names[0]!r}: give them two names")
+    check_names("names", names)
+    if isinstance(names, str) or len(set(names)) != 2 or len(names) != 2:
+        raise InputError(f"names must be two different names, one for each profile; got {names!r}")
     return _beside(A, B, names)
 
 

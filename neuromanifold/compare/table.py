@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from neuromanifold._errors import InputError
 from neuromanifold._parallel import spread
 from neuromanifold._random import spawn_seeds
+from neuromanifold._settings import check_choice, check_jobs
 from neuromanifold._typing import ArrayLike, RandomState
 from neuromanifold.compare.kernel_alignment import cka
 from neuromanifold.compare.shape_distance import procrustes
@@ -56,8 +57,8 @@ def matrix(
     InputError
         For an unknown measure, empty lists, and whatever the measure refuses.
     """
-    if measure not in MEASURES:
-        raise InputError(f"measure must be one of {', '.join(MEASURES)}, got {measure!r}")
+    check_choice("measure", measure, tuple(MEASURES))
+    check_jobs(n_jobs)
     rows, columns = _named(A, "A"), _named(A if B is None else B, "B")
     if B is None:
         # Symmetric measures: each pair once, and mirrored.

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from neuromanifold._arrays import matrix
+from neuromanifold._arrays import varying
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import ArrayLike, FloatArray
 from neuromanifold.diagnostics.domain import latents_of
 from neuromanifold.diagnostics.error import manifold_error
@@ -43,11 +44,12 @@ def learned_curves(models: Mapping[str, Any], X: ArrayLike, truth: ArrayLike, n_
     Raises
     ------
     InputError
-        If there is no model, or one is of more dimensions.
+        If there is no model, one is of more dimensions, or samples or truth are all the same.
     """
-    samples, true = matrix(X, "X"), matrix(truth, "truth")
+    check_whole("n_points", n_points, 4)
+    samples, true = varying(X, "X"), varying(truth, "truth")
     if not models or any(model.immersion_.template.dim != 1 for model in models.values()):
-        raise InputError("learned curves are of one model or more, each of one latent dimension")
+        raise InputError("learned curves need one model or more, each of one latent dimension")
     curves = [_curve(model, samples, n_points) for model in models.values()]
     errors = [float(manifold_error(m.immersion_, m.transform(samples), true)["error"]) for m in models.values()]
     found = xr.Dataset(

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import ArrayLike
 from neuromanifold.diagnostics.domain import latents_of
 from neuromanifold.geometry import Immersion, pullback_metric
@@ -39,8 +39,7 @@ def metric_ellipses(f: Immersion, latents: ArrayLike | Tensor, n_ellipses: int =
     InputError
         If ``f`` is no immersion, the latents are not points of its template, or no ellipse is asked for.
     """
-    if n_ellipses < 1:
-        raise InputError(f"n_ellipses is {n_ellipses}; it must be at least 1")
+    check_whole("n_ellipses", n_ellipses, 1)
     points = latents_of(f, latents)
     points = points[spread(points, n_ellipses)]
     metric = pullback_metric(f, points, frame=True, on_points=True)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from neuromanifold import __version__
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
+from neuromanifold._settings import check_choice, check_whole
 from neuromanifold._typing import FloatArray, RandomState
 from neuromanifold.data.recording import check, task_variables, to_arrays
 from neuromanifold.experiments.heading_task import HeadingTask
@@ -218,11 +219,9 @@ def _recorded(recording: xr.Dataset, variable: str, activity: Any, about: dict[s
 
 
 def _check(recording: xr.Dataset, variable: str, architecture: str, n_units: int, n_epochs: int) -> None:
-    if architecture not in ARCHITECTURES:
-        raise InputError(f"architecture must be one of {', '.join(ARCHITECTURES)}, got {architecture!r}")
-    for name, number, least in (("n_units", n_units, 2), ("n_epochs", n_epochs, 0)):
-        if not (isinstance(number, (int, np.integer)) and number >= least):
-            raise InputError(f"{name} must be a whole number of at least {least}, got {number!r}")
+    check_choice("architecture", architecture, tuple(ARCHITECTURES))
+    check_whole("n_units", n_units, 2)
+    check_whole("n_epochs", n_epochs, 0)
     kinds = {name: recording[name].attrs["kind"] for name in task_variables(recording)}
     if kinds.get(variable) != "circular":
         circular = [name for name, kind in kinds.items() if kind == "circular"]

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import numpy_generator
 from neuromanifold._settings import check_level, check_whole
@@ -23,10 +22,10 @@ from neuromanifold.bootstrap import MIN_BLOCKS, time_blocks
 from neuromanifold.data.intervals import run_starts
 from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import TopologicalVAE
-from neuromanifold.models.checks import check_data
 from neuromanifold.models.labels import check_labels
 from neuromanifold.profile import immersion_profile
 from neuromanifold.statistics.block_refits import BlockRefits
+from neuromanifold.statistics.fitted_arrays import fitted_arrays
 from neuromanifold.statistics.stamp import quantity, stamped
 from neuromanifold.topology.significance import p_value
 
@@ -80,9 +79,8 @@ def compare_conditions(
     check_whole("n_bootstrap", n_bootstrap, 1)
     check_whole("n_permutations", n_permutations, 1)
     check_level(level)
-    arrays = to_arrays(recording)
+    arrays = fitted_arrays(model, recording, y)
     labels = check_labels(y, len(arrays.X), model.template_)
-    check_data(validated(model, arrays.X, reset=False), labels, model.template_, arrays.groups)
     names, codes = _conditions(recording, condition)
     used = codes >= 0
     blocks, of_block = _blocks(codes[used], arrays.groups[used], names)

@@ -17,12 +17,14 @@ import numpy as np
 import xarray as xr
 from scipy.stats import rankdata
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import ArrayLike, BoolArray, FloatArray, RandomState
-from neuromanifold.data.recording import to_arrays
 from neuromanifold.geometry import local_geometry
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.statistics.along import sample_points
+from neuromanifold.statistics.fitted_arrays import fitted_arrays
 from neuromanifold.statistics.nulls import random_turns
 from neuromanifold.statistics.occupancy import Cells, cells_of
 from neuromanifold.statistics.stamp import quantity, stamped
@@ -71,8 +73,9 @@ def curvature_controls(
     InputError
         If rate is not one number a sample, or fewer than ten cells were visited.
     """
-    X = to_arrays(recording).X
-    total = X.mean(axis=1) if rate is None else np.asarray(rate, dtype=np.float64)
+    check_whole("n_turns", n_turns, 1)
+    X = fitted_arrays(model, recording, y).X
+    total = X.mean(axis=1) if rate is None else real_numbers(rate, "rate")
     if total.shape != (len(X),) or not np.isfinite(total).all():
         raise InputError(f"rate must be one finite number a sample, ({len(X)},); got an array of shape {total.shape}")
     template = model.template_

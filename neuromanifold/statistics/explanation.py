@@ -21,13 +21,15 @@ import xarray as xr
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_names, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.bootstrap import time_blocks
-from neuromanifold.data.recording import task_variables, to_arrays
+from neuromanifold.data.recording import task_variables
 from neuromanifold.data.selection import speed
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import immersion_profile
 from neuromanifold.statistics.along import nearest_points, sample_points
+from neuromanifold.statistics.fitted_arrays import fitted_arrays
 from neuromanifold.statistics.nulls import random_turns, shifted_rows
 from neuromanifold.statistics.occupancy import cells_of
 from neuromanifold.statistics.predictors import columns_of, polynomials_of
@@ -84,9 +86,12 @@ def explained_curvature(
     Raises
     ------
     InputError
-        If no predictor can be used.
+        If no predictor can be used, or a setting is out of range.
     """
-    arrays = to_arrays(recording)
+    for name, number in {"n_harmonics": n_harmonics, "degree": degree, "n_draws": n_draws}.items():
+        check_whole(name, number, 1)
+    check_names("speed_of", speed_of)
+    arrays = fitted_arrays(model, recording, y)
     rng = numpy_generator(random_state)
     points = sample_points(model, arrays.X, y)
     profile = immersion_profile(model.immersion_)
@@ -98,7 +103,7 @@ def explained_curvature(
     if speed_of is not None:
         predictors[f"speed of {speed_of}"] = polynomials_of(speed(recording, speed_of), degree)
     cells = cells_of(model.template_, points)
-    predictors["occupancy"] = polynomials_of(np.log(cells.density)[cells.index], degree)
+    predictors["occupancy"] = polynomials_of(np.log(cells.density[cells.index]), degree)
     usable = {name: columns for name, columns in predictors.items() if _is_usable(columns)}
     turns = random_turns(model.template_, n_draws, rng).numpy()
     step = -(-len(points) // N_SAMPLES)

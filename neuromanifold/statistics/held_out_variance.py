@@ -14,14 +14,13 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike, FloatArray
-from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import HarmonicDecoder, TopologicalVAE
-from neuromanifold.models.checks import check_data
 from neuromanifold.models.generative import posterior_on_grid
 from neuromanifold.models.labels import exact_labels
 from neuromanifold.models.likelihoods import LIKELIHOODS
 from neuromanifold.models.noise import Noise
 from neuromanifold.statistics.block_refits import BlockRefits
+from neuromanifold.statistics.fitted_arrays import fitted_arrays
 from neuromanifold.statistics.stamp import quantity, stamped
 
 __all__ = ["held_out_variance"]
@@ -63,10 +62,9 @@ def held_out_variance(model: TopologicalVAE, recording: xr.Dataset, y: ArrayLike
             f"variance is explained about a manifold of activity, not of counts with likelihood={model.likelihood!r}: "
             'prepare the recording (square root, smoothing) and fit likelihood="gaussian"'
         )
-    arrays = to_arrays(recording)
+    arrays = fitted_arrays(model, recording, y)
     activity = torch.as_tensor(arrays.X)
     given = exact_labels(y, len(activity), model.template_, model.label_tolerance_)
-    check_data(arrays.X, given, model.template_, arrays.groups)
     labels = torch.as_tensor(given)
     refits = BlockRefits(model, arrays.X, y, arrays.groups)
     fold = torch.as_tensor(refits.blocks % N_FOLDS)

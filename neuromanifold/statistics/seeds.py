@@ -16,10 +16,12 @@ import xarray as xr
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from neuromanifold._arrays import validated
 from neuromanifold._errors import InputError
 from neuromanifold._typing import ArrayLike
 from neuromanifold.geometry import Immersion
 from neuromanifold.models import TopologicalVAE
+from neuromanifold.models.checks import check_data
 from neuromanifold.profile import QUANTITIES, immersion_profile
 from neuromanifold.statistics.stamp import quantity, stamped
 
@@ -48,16 +50,18 @@ def seed_ensemble(models: Sequence[TopologicalVAE], X: ArrayLike, n_points: int 
     Raises
     ------
     InputError
-        If there are fewer than two models, or their templates differ.
+        If there are fewer than two models, their templates differ, or X is not what a model could be fitted to.
     """
     if len(models) < 2:
-        raise InputError(f"an ensemble has two models or more; got {len(models)}")
+        raise InputError(f"an ensemble must be of two models or more; got {len(models)}")
     for model in models:
         check_is_fitted(model)
     names = [model.template_.name for model in models]
     if len(set(names)) > 1:
         raise InputError(f"the models have templates {', '.join(names)}: fit all to the same")
     template = models[0].template_
+    activity = validated(models[0], X, reset=False)
+    check_data(activity, np.full((len(activity), template.dim), np.nan), template, None)
     latents = [torch.as_tensor(model.transform(X)) for model in models]
     turns = [template.isometries().align(latents[0], z) for z in latents]
     profiles = [immersion_profile(_turned(model, turn), n_points) for model, turn in zip(models, turns, strict=True)]

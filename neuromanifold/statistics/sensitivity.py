@@ -20,6 +20,7 @@ from tqdm import tqdm
 from neuromanifold._errors import InputError
 from neuromanifold._parallel import spread
 from neuromanifold._random import numpy_generator
+from neuromanifold._settings import check_jobs, check_names, check_number, check_sequence, check_whole
 from neuromanifold._typing import FloatArray, IntArray, RandomState
 from neuromanifold.data.prepare import prepare
 from neuromanifold.data.recording import check, to_arrays
@@ -102,6 +103,12 @@ def sensitivity(
     InputError
         If the variables do not give the template's coordinates, or a subset has too few units.
     """
+    check_names("variable", variable)
+    check_sequence("unit_shares", unit_shares, "numbers between 0 and 1, such as (0.5,)")
+    for share in unit_shares:
+        check_number("each of unit_shares", share, 0, 1)
+    check_whole("n_draws", n_draws, 1)
+    check_jobs(n_jobs)
     checked, space = check(recording), resolve(template)
     names = [variable] if isinstance(variable, str) else list(variable)
     _check_coordinates(checked, names, space)
@@ -134,10 +141,9 @@ def _subsets(
     n_units: int, shares: Sequence[float], n_draws: int, template: Manifold, rng: np.random.Generator
 ) -> tuple[list[int], list[IntArray]]:
     sizes = sorted({round(share * n_units) for share in shares})
-    if any(not template.dim + 1 <= size <= n_units for size in sizes) or n_draws < 1:
+    if any(size < template.dim + 1 for size in sizes):
         raise InputError(
-            f"subsets of {sizes} of {n_units} units, {n_draws} draws: a {template.name} needs from {template.dim + 1} "
-            f"to all {n_units} units, and at least one draw"
+            f"unit_shares: subsets of {sizes} of {n_units} units; a {template.name} needs {template.dim + 1} at least"
         )
     return sizes, [np.sort(rng.choice(n_units, size, replace=False)) for size in sizes for _ in range(n_draws)]
 

@@ -34,10 +34,10 @@ from neuromanifold._random import numpy_generator
 from neuromanifold._settings import check_name, check_whole
 from neuromanifold._typing import ArrayLike, FloatArray, IntArray, RandomState
 from neuromanifold.bootstrap import bootstrap_decoders
-from neuromanifold.data.recording import to_arrays
 from neuromanifold.models import TopologicalVAE
 from neuromanifold.profile import immersion_profile, replicates
 from neuromanifold.statistics.along import Bins, bins_along, nearest_points, sample_points
+from neuromanifold.statistics.fitted_arrays import fitted_arrays
 from neuromanifold.statistics.nulls import shifted_rows
 from neuromanifold.statistics.stamp import quantity, stamped
 from neuromanifold.topology.significance import p_value
@@ -85,7 +85,7 @@ def curvature_variation(
     """
     check_name("variable", variable)
     check_whole("n_draws", n_draws, 1)
-    arrays = to_arrays(recording, variable)
+    arrays = fitted_arrays(model, recording, y, variable)
     assert arrays.y is not None
     circular = recording[variable].attrs["kind"] == "circular"
     bins = bins_along(arrays.y, 2 * np.pi if circular else None)
