@@ -60,6 +60,10 @@ def _cli_analyze_many(given: Given) -> Iterable[Any]:
     return _command("analyze-many", recordings, *words, recorded="failed: ")
 
 
+def _cli_demo(given: Given) -> Iterable[Any]:
+    return _command("demo", *given.settings.get("words", ()))
+
+
 def _cli_featuremaps(given: Given) -> Iterable[Any]:
     return _command("featuremaps", *given.settings.get("words", ()))
 
@@ -73,6 +77,7 @@ COMMANDS = (
     EntryPoint("neuromanifold topology", FILE | SETTINGS, _cli_topology),
     EntryPoint("neuromanifold analyze", FILE | SETTINGS, _cli_analyze),
     EntryPoint("neuromanifold analyze-many", SETTINGS, _cli_analyze_many),
+    EntryPoint("neuromanifold demo", SETTINGS, _cli_demo),
     EntryPoint("neuromanifold beside", frozenset({"result file"}), _cli_beside),
     EntryPoint("neuromanifold featuremaps", SETTINGS, _cli_featuremaps),
     EntryPoint("neuromanifold benchmark", SETTINGS, _cli_benchmark),

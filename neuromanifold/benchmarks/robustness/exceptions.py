@@ -23,19 +23,43 @@ SESSIONS = (*RECORDINGS, "join_sessions")
 PREPARED = ("prepare", "find_template")
 FITS = ("Topology", "TopologicalVAE", "TopologicalVAE, no labels", "TopologicalVAE, counts", "curvature_profile")
 ESTIMATORS = (*FITS, "GeometricAutoencoder", "TopologicalVAE.partial_fit")
-TRANSFORMS = ("Topology.transform", "TopologicalVAE.transform")
-MAPS = ("featuremaps.layer", "featuremaps.shallow", "featuremaps.kernels.metric")
+TRANSFORMS = ("Topology.transform", "TopologicalVAE.transform", "diagnostics.maps")
+CLOSED_FORMS = (
+    *(f"featuremaps.infinite_width.{name}" for name in ("NNGP", "NTK", "metric", "eigenvalues", "scalar_curvature")),
+    *(f"featuremaps.kernels.{name}" for name in ("RBF", "SmoothLaplace", "Polynomial", "ArcCosine")),
+)
+SATURATING = ("NNGP", "NTK", "eigenvalues", "scalar_curvature")
+OF_A_FIT = (
+    "featuremaps.bayesian.WideBayesianNetwork",
+    "featuremaps.bayesian.monomial_volume_ratio",
+    "kernel_learning.volume_change",
+)
+INPUTS = ("featuremaps.layer", "featuremaps.estimate_log_volume")
+MAPS = (*INPUTS, "featuremaps.shallow", "featuremaps.kernels.metric", *CLOSED_FORMS, *OF_A_FIT)
 LABELLED = ("TopologicalVAE", "TopologicalVAE, counts", "TopologicalVAE.partial_fit", "curvature_profile")
-OF_FITS = ("statistics.held_out_variance", "statistics.compare_conditions")
+OF_FITS = (
+    "statistics.held_out_variance",
+    "statistics.compare_conditions",
+    "statistics.explained_curvature",
+    "statistics.curvature_controls",
+    "statistics.seed_ensemble",
+)
 VARIATION = "statistics.curvature_variation"
 
-COMPARED = ("compare.cka", "compare.procrustes", "compare.rsa")
+COMPARED = ("compare.cka", "compare.procrustes", "compare.rsa", "compare.matrix")
 # Of activity and something beside it.
-PAIRS = (*COMPARED, "diagnostics.manifold_error", "diagnostics.neighborhoods", "diagnostics.wrong_manifold")
+PAIRS = (
+    *COMPARED,
+    "diagnostics.manifold_error",
+    "diagnostics.neighborhoods",
+    "diagnostics.wrong_manifold",
+    "diagnostics.learned_curves",
+)
 KERNELS = ("AmariWuClassifier", "RecursiveFeatureMachine", "SelfSupervisedKernel")
 PLACED = ("align_variable", "track_loop")
 LISTINGS = ("inspect", "neuromanifold info")
-OF_ONE_RECORDING = ("variable is a word", "variable is a list of words", "align_to is a word", "units is a dict")
+OF_ONE_SOURCE = ("variable is a word", "variable is a list of words", "align_to is a word")
+OF_ONE_RECORDING = (*OF_ONE_SOURCE, "units is a dict")
 
 SILENT = ("a constant unit", "a silent unit")
 WHOLE = ("booleans", "small whole numbers", "unsigned 64-bit limits", "int64 limits")
@@ -43,7 +67,9 @@ WHOLE = ("booleans", "small whole numbers", "unsigned 64-bit limits", "int64 lim
 # Entry points, faults, and the handling.
 ROWS = (
     ((*SESSIONS, *PREPARED, *ESTIMATORS, *OF_FITS, VARIATION, *TRANSFORMS, *PAIRS, *KERNELS), WHOLE, AS_NUMBERS),
-    (("featuremaps.shallow",), WHOLE, AS_NUMBERS),
+    (("featuremaps.shallow", *CLOSED_FORMS, "kernel_learning.volume_change"), WHOLE, AS_NUMBERS),
+    (("featuremaps.bayesian.monomial_volume_ratio",), WHOLE, AS_NUMBERS),
+    (("featuremaps.bayesian.WideBayesianNetwork",), WHOLE[:2], AS_NUMBERS),
     (("featuremaps.kernels.metric",), WHOLE[:2], AS_NUMBERS),
     (SESSIONS, ("two samples", "constant", "all zero", *SILENT), CHECKED_LATER),
     (("as_recording", "load(Dataset)"), ("one unit",), CHECKED_LATER),
@@ -54,14 +80,18 @@ ROWS = (
     ((*FITS, "GeometricAutoencoder"), ("fewer samples than units",), "the noise is regularised by its diagonal"),
     (("GeometricAutoencoder",), ("two samples", "one unit"), "it needs 2 rows, and as many units as latents"),
     (("diagnostics.wrong_manifold",), ("two samples",), "the estimator's own least number of rows"),
+    (("diagnostics.learned_curves",), ("two samples",), "a curve is learned from its first latent to its last"),
+    (("curvature_error",), ("labels: degrees as radians", "labels: one place"), "curvatures may be any numbers"),
+    (("compare.curvature",), ("compare.curvature: names is a list of words",), "two names"),
     (KERNELS, ("two samples", "fewer samples than units"), "two different points are enough, in any space"),
     (("GeometricAutoencoder", "TopologicalVAE.partial_fit", *PAIRS, *KERNELS), SILENT, "such a unit adds nothing"),
     (("TopologicalVAE.partial_fit",), ("constant", "all zero", "labels: one place"), "a session may stay in one place"),
     (TRANSFORMS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), NEW_SAMPLES),
     (MAPS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), POINTS),
     (("featuremaps.layer",), ("three dimensions", "underflow"), POINTS),
+    (("featuremaps.estimate_log_volume",), ("overflow", "underflow"), POINTS),
     (("featuremaps.layer",), ("overflow",), "NaN with rank -1 where the Jacobian is not finite"),
-    (("featuremaps.kernels.metric",), ("one unit", "one dimension", "fewer samples than units"), POINTS),
+    ((*CLOSED_FORMS, "featuremaps.kernels.metric"), ("one unit", "one dimension", "fewer samples than units"), POINTS),
     ((*PAIRS, *KERNELS), ("duplicate units",), "units may repeat one another"),
     ((*COMPARED, "diagnostics.neighborhoods", *KERNELS), ("one unit",), "there may be any number of units"),
     (("AmariWuClassifier",), ("labels: degrees as radians",), "classes may have any names"),
@@ -83,6 +113,9 @@ ROWS = (
     (("load(mapping)",), ("time: other length", "time: two columns", "time: texts"), THAT_FITS),
     ((*RECORDINGS, *PREPARED), ("names: hostile",), ONLY_NAMES),
     (("analyze_many",), tuple(f"analyze_many: {words}" for words in OF_ONE_RECORDING), RECORDED),
+    (("sessions.analyze_sources",), tuple(f"sessions.analyze_sources: {words}" for words in OF_ONE_SOURCE), RECORDED),
+    (("sessions.find_sources",), ("sessions.find_sources: units is a dict",), RECORDED),
+    (("checkpoints",), ("checkpoints: folder is a word",), "a folder of any name, made at need"),
     (("neuromanifold analyze-many",), ("neuromanifold analyze-many: --variable speed",), RECORDED),
     (LISTINGS, ("x.npz: code", "x.csv: a pickle of code", "x.npz: code as torch saves it"), LISTED),
     (LISTINGS, ("x.csv: an open quote", "x.csv: formulas"), LISTED),
@@ -97,6 +130,8 @@ REFUSING = {
     ("TopologicalVAE, counts", "int64 limits"),
     ("TopologicalVAE, no labels", "fewer samples than units"),
     ("curvature_profile", "fewer samples than units"),
+    *((f"featuremaps.infinite_width.{name}", limits) for name in SATURATING for limits in WHOLE[2:]),
+    ("featuremaps.bayesian.monomial_volume_ratio", "all zero"),
     ("featuremaps.shallow", "one sample"),
     ("featuremaps.shallow", "two samples"),
     ("load(mapping)", "groups: objects"),

@@ -29,12 +29,25 @@ WRONG: dict[str, Any] = {
 # Parameters of no wrong value: anything is true or false.
 TRUTH = {"verbose", "zscore", "warm_start", "variational", "sweep", "sensitivity", "template_vote"}
 # Wrong values that are right for a parameter.
-RIGHT = {("n_jobs", "minus one"), ("checkpoint", "a word"), ("out", "a word")}
+RIGHT = {
+    ("n_jobs", "minus one"),
+    ("checkpoint", "a word"),
+    ("out", "a word"),
+    ("amplitude", "minus one"),
+    ("orientation", "minus one"),
+    ("reward", "minus one"),
+    ("bias", "minus one"),
+    ("cosine", "minus one"),
+    ("precision", "infinity"),
+    ("path", "a word"),
+}
 # What else a message may call a parameter.
 CALLED = {
     "variable": "task variable",
     "variables": "task variable",
     "along": "task variable",
+    "speed_of": "speed",
+    "table": "file",
     "condition": "task variable|condition",
     "name": "layer",
     "topology_smoothing": "smoothing",
@@ -66,10 +79,46 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "AmariWuClassifier": kernel_learning.AmariWuClassifier,
     "RecursiveFeatureMachine": kernel_learning.RecursiveFeatureMachine,
     "SelfSupervisedKernel": kernel_learning.SelfSupervisedKernel,
+    "featuremaps.shallow": nm.featuremaps.shallow,
+    "statistics.explained_curvature": nm.statistics.explained_curvature,
+    "statistics.curvature_controls": nm.statistics.curvature_controls,
+    "statistics.seed_ensemble": nm.statistics.seed_ensemble,
+    "statistics.sensitivity": nm.statistics.sensitivity,
+    "statistics.pooled_profile": nm.statistics.pooled_profile,
+    "statistics.group_differences": nm.statistics.group_differences,
+    "compare_network": nm.compare_network,
+    "compare.matrix": nm.compare.matrix,
+    "compare.curvature": nm.compare.curvature,
+    "compare.curvature_matrix": nm.compare.curvature_matrix,
+    "diagnostics.maps": nm.diagnostics.maps,
+    "diagnostics.metric_ellipses": nm.diagnostics.metric_ellipses,
+    "diagnostics.paths": nm.diagnostics.paths,
+    "diagnostics.learned_curves": nm.diagnostics.learned_curves,
+    "featuremaps.estimate_log_volume": nm.featuremaps.estimate_log_volume,
+    "featuremaps.three_units": nm.featuremaps.three_units,
+    "featuremaps.Plane": nm.featuremaps.Plane.affine_grid,
+    "checkpoints": nm.checkpoints,
+    "sessions.find_sources": nm.sessions.find_sources,
+    "sessions.analyze_sources": nm.sessions.analyze_sources,
+    "storage.write_netcdf": nm.storage.write_netcdf,
+    "storage.read_netcdf": nm.storage.read_netcdf,
+    **{f"synthetic.{name}": getattr(nm.synthetic, name) for name in nm.synthetic.__all__ if name != "immersion_of"},
+    **{f"datasets.{name}": getattr(nm.datasets, name) for name in ("load", "card", "fetch")},
+    **{f"regularizers.{one.__name__}": one for one in nm.regularizers.REGULARIZERS},
+    **{
+        f"featuremaps.{part}.{name}": getattr(getattr(nm.featuremaps, part), name)
+        for part, names in {
+            "infinite_width": ("NNGP", "NTK", "metric", "eigenvalues", "scalar_curvature"),
+            "bayesian": ("WideBayesianNetwork", "monomial_volume_ratio", "monomial_susceptibility"),
+            "kernels": ("RBF", "SmoothLaplace", "Polynomial", "ArcCosine"),
+        }.items()
+        for name in names
+    },
 }
 GIVEN_ELSEWHERE = {
     "X", "y", "groups", "recording", "recordings", "model", "module", "source", "position", "velocity", "immersion",
-    "f", "latents", "truth", "estimator", "A", "B", "settings",
+    "f", "latents", "truth", "estimator", "A", "B", "settings", "W", "b", "phi", "x", "Y", "models", "sessions",
+    "start", "end", "found", "content", "training_point", "target", "self", "choices", "analysis",
 }  # fmt: skip
 
 
@@ -169,6 +218,9 @@ STUDIES = (
     _words("analyze-many", "--seed", "-1", "seed"),
     _words("analyze-many", "--jobs", "0", "workers"),
     _words("analyze-many", "--out", "/proc/nowhere", "cannot write"),
+    _words("demo", "--seed", "-1", "seed"),
+    _words("demo", "--jobs", "0", "workers"),
+    _words("demo", "--out", "/proc/nowhere", "cannot write"),
     *(
         _fault("neuromanifold featuremaps", " ".join(words), {"words": words}, says)
         for words, says in (

@@ -11,18 +11,33 @@ from neuromanifold.benchmarks.robustness.comparisons import COMPARISONS
 from neuromanifold.benchmarks.robustness.entries import DATA_AND_FITS, EntryPoint
 from neuromanifold.benchmarks.robustness.exceptions import handling
 from neuromanifold.benchmarks.robustness.files import ANY_FILES
+from neuromanifold.benchmarks.robustness.folders import FOLDERS
 from neuromanifold.benchmarks.robustness.given import Fault, sound
 from neuromanifold.benchmarks.robustness.hostile import HOSTILE
 from neuromanifold.benchmarks.robustness.inputs import INPUTS
 from neuromanifold.benchmarks.robustness.kernels import KERNELS
+from neuromanifold.benchmarks.robustness.maps import MAPS
 from neuromanifold.benchmarks.robustness.outcome import Outcome, outcome
+from neuromanifold.benchmarks.robustness.penalties import PENALTIES
 from neuromanifold.benchmarks.robustness.recordings import RECORDINGS
 from neuromanifold.benchmarks.robustness.settings import SETTINGS
 from neuromanifold.benchmarks.robustness.statistics import STATISTICS
+from neuromanifold.benchmarks.robustness.synthetics import SYNTHETICS
 
 __all__ = ["CASES", "ENTRIES", "FAULTS", "tried"]
 
-ENTRIES = (*DATA_AND_FITS, *RECORDINGS, *STATISTICS, *COMPARISONS, *KERNELS, *COMMANDS)
+ENTRIES = (
+    *DATA_AND_FITS,
+    *RECORDINGS,
+    *STATISTICS,
+    *COMPARISONS,
+    *KERNELS,
+    *MAPS,
+    *PENALTIES,
+    *SYNTHETICS,
+    *FOLDERS,
+    *COMMANDS,
+)
 FAULTS = (*INPUTS, *SETTINGS, *ANY_FILES, *CLAIMS, *HOSTILE)
 CASES: dict[tuple[str, str], tuple[EntryPoint, Fault]] = {
     (entry.name, fault.name): (entry, fault)
