@@ -178,7 +178,7 @@ def test_point_cloud_metric_does_not_see_the_order_of_points() -> None:
         (PoissonNoise(), "not negative"),
         (LocalCovariance(ridge=0.0), "ridge"),
         (PointCloud(3), "multiple of 3"),
-        (PointCloud(2, width=-1.0), "width positive"),
+        (PointCloud(2, width=-1.0), "width must be a positive"),
     ],
 )
 def test_wrong_metrics_are_told(metric: Ambient, message: str) -> None:

@@ -14,7 +14,7 @@ from neuromanifold.benchmarks.robustness.table import CASES, ENTRIES, FAULTS, tr
 DEAR = {
     "analyze", "inspect", "curvature_profile", "Topology", "TopologicalVAE, counts", "TopologicalVAE, no labels",
     "TopologicalVAE.partial_fit", "featuremaps.kernels.metric", "neuromanifold info", "neuromanifold topology",
-    "neuromanifold analyze", "find_template",
+    "neuromanifold analyze", "find_template", "load",
 }  # fmt: skip
 
 

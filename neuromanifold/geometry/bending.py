@@ -16,6 +16,7 @@ from torch import Tensor
 
 from neuromanifold._errors import InputError
 from neuromanifold._linalg import spd_factor
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import Map
 from neuromanifold.geometry.derivatives import TaylorJet, as_points, jacobian, taylor
 from neuromanifold.geometry.extrinsic import at_points, pullback_metric
@@ -59,8 +60,9 @@ def extrinsic_curvature(
     if method == "definition":
         return _by_definition(f, u, ambient)
     if method == "hutchinson":
+        check_whole("n_probes", n_probes, 1)
         return _hutchinson(f, u, ambient, n_probes, generator, **options)
-    raise InputError(f"method is 'exact', 'definition' or 'hutchinson'; got {method!r}")
+    raise InputError(f"method must be 'exact', 'definition' or 'hutchinson'; got {method!r}")
 
 
 def _ambient_on_tangent(first: FirstForm, value: Tensor, ambient: AmbientMetric) -> Tensor:

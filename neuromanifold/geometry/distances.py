@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import Map
 from neuromanifold.geometry.curves import segment_lengths
 from neuromanifold.geometry.derivatives import as_points
@@ -56,8 +57,10 @@ def distance_matrix(
     Raises
     ------
     InputError
-        If the graph falls into pieces.
+        If the graph falls into pieces, or a number is out of its range.
     """
+    check_whole("n_nodes", n_nodes, 0)
+    check_whole("n_neighbors", n_neighbors, 1)
     template = f.template if isinstance(f, Immersion) else Euclidean(as_points(u).shape[-1])
     points = as_points(u).to(torch.float64)
     z = points if on_points or not isinstance(f, Immersion) else template.embed(points)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import Map
 from neuromanifold.geometry.ambient import Ambient
 from neuromanifold.geometry.derivatives import TaylorJet, as_points, taylor
@@ -54,8 +55,9 @@ def riemann_norm_squared(
     if method == "exact":
         return at_points(f, u, lambda jet: _exact(jet, constant_factor(ambient, jet.value)), **options)
     if method == "hutchinson":
+        check_whole("n_probes", n_probes, 1)
         return _hutchinson(f, u, ambient, n_probes, generator, **options)
-    raise InputError(f"method is 'exact' or 'hutchinson'; got {method!r}")
+    raise InputError(f"method must be 'exact' or 'hutchinson'; got {method!r}")
 
 
 def _exact(jet: TaylorJet, factor: Tensor | None) -> Tensor:

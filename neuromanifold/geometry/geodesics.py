@@ -89,6 +89,7 @@ def geodesic(
     """
     template = f.template if isinstance(f, Immersion) else Euclidean(as_points(start).shape[-1])
     check_whole("n_times", n_times, 2)
+    check_whole("n_modes", n_modes, 1)
     z, w = (_ends(template.embed, e, not on_points) for e in (start, end))
     if z.shape != w.shape:
         raise InputError(f"geodesics join pairs of points; got ends of shapes {tuple(z.shape)}, {tuple(w.shape)}")
@@ -101,6 +102,8 @@ def metric_geodesic(metric: Map, start: Tensor, end: Tensor, *, n_times: int = 3
     """Minimising geodesics of a metric field, one point ``(k,) -> (k, k)``; arguments as in
     :func:`geodesic`.
     """
+    check_whole("n_times", n_times, 2)
+    check_whole("n_modes", n_modes, 1)
     z, w = as_points(start).double(), as_points(end).double()
     space = Euclidean(z.shape[-1])
 
@@ -201,6 +204,7 @@ def exponential(
     Tensor (n, n_steps + 1, k)
         Intrinsic coordinates at equal times; the last is the exponential map.
     """
+    check_whole("n_steps", n_steps, 1)
     template = f.template if isinstance(f, Immersion) else Euclidean(as_points(u).shape[-1])
     z, v = as_points(u).to(torch.float64), as_points(velocity).to(torch.float64)
     if isinstance(f, Immersion) and not on_points:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold.geometry.immersion import Immersion
 from neuromanifold.geometry.local import LocalGeometry, local_geometry
 from neuromanifold.geometry.precision import own_device
@@ -70,6 +71,7 @@ def totals(
     local, grid : LocalGeometry, Grid, optional
         The local geometry at the points of a grid of the template, where it is known already.
     """
+    check_whole("n_points", n_points, 4)
     grid = f.template.grid(n_points) if grid is None else grid
     points = grid.points.to(own_device(f.decoder))
     local = local_geometry(f, points, on_points=True) if local is None else local

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold import _geomstats
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold.manifolds.base import Grid, Manifold
 from neuromanifold.manifolds.grids import interval_axis, tensor_grid
 from neuromanifold.manifolds.harmonics import Harmonics, ProductHarmonics
@@ -51,8 +51,7 @@ class Euclidean(Manifold):
     n: int = 2
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise InputError(f"a Euclidean template has dimension 1 or more; got {self.n}")
+        check_whole("n, the dimension of a Euclidean template,", self.n, 1)
 
     @property
     def name(self) -> str:

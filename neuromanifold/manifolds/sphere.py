@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold import _geomstats
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold.manifolds.base import Grid, Manifold
 from neuromanifold.manifolds.grids import colatitude_axis, tensor_grid, uniform_axis
 from neuromanifold.manifolds.harmonics import SphericalHarmonics
@@ -37,8 +37,7 @@ class Sphere(Manifold):
     n: int = 2
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise InputError(f"a sphere has dimension 1 (the circle) or more; got {self.n}")
+        check_whole("n, the dimension of a sphere,", self.n, 1)
 
     @property
     def name(self) -> str:

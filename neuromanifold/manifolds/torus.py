@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold import _geomstats
-from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold.manifolds.base import Grid, Manifold
 from neuromanifold.manifolds.grids import tensor_grid, uniform_axis
 from neuromanifold.manifolds.harmonics import ProductHarmonics, SphericalHarmonics
@@ -36,8 +36,7 @@ class Torus(Manifold):
     n_circles: int = 2
 
     def __post_init__(self) -> None:
-        if self.n_circles < 1:
-            raise InputError(f"a torus is a product of one circle or more; got {self.n_circles}")
+        check_whole("n_circles", self.n_circles, 1)
 
     @property
     def name(self) -> str:

@@ -23,7 +23,13 @@ SESSIONS = (*RECORDINGS, "join_sessions")
 PREPARED = ("prepare", "find_template")
 FITS = ("Topology", "TopologicalVAE", "TopologicalVAE, no labels", "TopologicalVAE, counts", "curvature_profile")
 ESTIMATORS = (*FITS, "GeometricAutoencoder", "TopologicalVAE.partial_fit")
-TRANSFORMS = ("Topology.transform", "TopologicalVAE.transform", "diagnostics.maps")
+TRANSFORMS = (
+    "Topology.transform",
+    "TopologicalVAE.transform",
+    "TopologicalVAE.score",
+    "diagnostics.maps",
+    "GeometricAutoencoder.transform",
+)
 CLOSED_FORMS = (
     *(f"featuremaps.infinite_width.{name}" for name in ("NNGP", "NTK", "metric", "eigenvalues", "scalar_curvature")),
     *(f"featuremaps.kernels.{name}" for name in ("RBF", "SmoothLaplace", "Polynomial", "ArcCosine")),

@@ -27,7 +27,7 @@ WRONG: dict[str, Any] = {
     "a dict": {"a": 1},
 }
 # Parameters of no wrong value: anything is true or false.
-TRUTH = {"verbose", "zscore", "warm_start", "variational", "sweep", "sensitivity", "template_vote"}
+TRUTH = {"on_points", "verbose", "zscore", "warm_start", "variational", "sweep", "sensitivity", "template_vote"}
 # Wrong values that are right for a parameter.
 RIGHT = {
     ("n_jobs", "minus one"),
@@ -98,6 +98,14 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "featuremaps.three_units": nm.featuremaps.three_units,
     "featuremaps.Plane": nm.featuremaps.Plane.affine_grid,
     "checkpoints": nm.checkpoints,
+    "TopologicalVAE.save": nm.TopologicalVAE.save,
+    "geometry.geodesic": nm.geometry.geodesic,
+    "geometry.exponential": nm.geometry.exponential,
+    "geometry.distance_matrix": nm.geometry.distance_matrix,
+    "geometry.volume": nm.geometry.volume,
+    "geometry.extrinsic_curvature": nm.geometry.extrinsic_curvature,
+    **{f"manifolds.{name}": getattr(nm.manifolds, name) for name in ("Euclidean", "Sphere", "Torus")},
+    **{f"geometry.ambient.{one.__name__}": one for one in nm.geometry.ambient.AMBIENTS},
     "sessions.find_sources": nm.sessions.find_sources,
     "sessions.analyze_sources": nm.sessions.analyze_sources,
     "storage.write_netcdf": nm.storage.write_netcdf,
@@ -119,6 +127,7 @@ GIVEN_ELSEWHERE = {
     "X", "y", "groups", "recording", "recordings", "model", "module", "source", "position", "velocity", "immersion",
     "f", "latents", "truth", "estimator", "A", "B", "settings", "W", "b", "phi", "x", "Y", "models", "sessions",
     "start", "end", "found", "content", "training_point", "target", "self", "choices", "analysis",
+    "u", "options", "generator", "ambient",
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from neuromanifold.benchmarks.robustness.outcome import Outcome, outcome
 from neuromanifold.benchmarks.robustness.penalties import PENALTIES
 from neuromanifold.benchmarks.robustness.recordings import RECORDINGS
 from neuromanifold.benchmarks.robustness.settings import SETTINGS
+from neuromanifold.benchmarks.robustness.shapes import SHAPES
 from neuromanifold.benchmarks.robustness.statistics import STATISTICS
 from neuromanifold.benchmarks.robustness.synthetics import SYNTHETICS
 
@@ -36,6 +37,7 @@ ENTRIES = (
     *PENALTIES,
     *SYNTHETICS,
     *FOLDERS,
+    *SHAPES,
     *COMMANDS,
 )
 FAULTS = (*INPUTS, *SETTINGS, *ANY_FILES, *CLAIMS, *HOSTILE)

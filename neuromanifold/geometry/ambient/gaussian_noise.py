@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from neuromanifold._arrays import real_numbers
 from neuromanifold._errors import InputError
 from neuromanifold._linalg import check_spd, spd_inverse
 from neuromanifold._typing import ArrayLike
@@ -43,7 +43,7 @@ class GaussianNoise(Ambient):
         return self
 
     def _precision(self) -> Tensor:
-        covariance = torch.as_tensor(np.asarray(self.covariance, dtype=np.float64))
+        covariance = torch.as_tensor(real_numbers(self.covariance, "covariance"))
         if covariance.ndim == 2:
             return spd_inverse(check_spd(covariance))
         if covariance.ndim != 1 or not bool((covariance > 0).all()):

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError, NotEnoughDataError
+from neuromanifold._settings import check_positive, check_whole
 from neuromanifold.geometry.ambient.base import Ambient
 
 __all__ = ["LocalCovariance"]
@@ -60,14 +61,12 @@ class LocalCovariance(Ambient):
         return whitened.mT @ whitened
 
     def fitted(self, activity: Tensor) -> LocalCovariance:
-        if not 1 < self.n_neighbors <= len(activity):
+        check_whole("n_neighbors", self.n_neighbors, 2)
+        check_whole("n_anchors", self.n_anchors, 1)
+        check_positive("ridge", self.ridge)
+        if self.n_neighbors > len(activity):
             raise NotEnoughDataError(
-                f"LocalCovariance needs n_neighbors={self.n_neighbors} of at least 2 and at most the {len(activity)} "
-                "samples given"
-            )
-        if not (self.ridge > 0 and self.n_anchors >= 1):
-            raise InputError(
-                f"ridge must be positive and n_anchors at least 1, got {self.ridge!r} and {self.n_anchors!r}"
+                f"LocalCovariance needs n_neighbors={self.n_neighbors} samples at least; {len(activity)} were given"
             )
         step = max(1, len(activity) // self.n_anchors)
         centres = activity[::step][: self.n_anchors]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_positive, check_whole
 from neuromanifold.geometry.ambient.base import Ambient
 
 __all__ = ["PointCloud"]
@@ -57,11 +58,9 @@ class PointCloud(Ambient):
         return along.mT @ along
 
     def fitted(self, activity: Tensor) -> PointCloud:
-        if not (self.n_dims >= 1 and self.width > 0 and self.n_nodes >= 2):
-            raise InputError(
-                f"n_dims must be at least 1, n_nodes at least 2 and width positive, got {self.n_dims!r}, "
-                f"{self.n_nodes!r} and {self.width!r}"
-            )
+        check_whole("n_dims", self.n_dims, 1)
+        check_whole("n_nodes", self.n_nodes, 2)
+        check_positive("width", self.width)
         if activity.shape[1] % self.n_dims:
             raise InputError(
                 f"a cloud of points in R^{self.n_dims} has a multiple of {self.n_dims} numbers; the data have "

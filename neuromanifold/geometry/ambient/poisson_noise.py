@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_positive
 from neuromanifold.geometry.ambient.base import Ambient
 
 __all__ = ["PoissonNoise"]
@@ -37,8 +38,7 @@ class PoissonNoise(Ambient):
         return vectors.mT @ (vectors / positive[..., None])
 
     def fitted(self, activity: Tensor) -> PoissonNoise:
-        if not self.floor > 0:
-            raise InputError(f"floor must be a positive number of counts, got {self.floor!r}")
+        check_positive("floor", self.floor, "number of counts")
         if bool((activity < 0).any()):
             raise InputError(
                 "PoissonNoise is of counts, which are not negative, but the data are: give expected or observed "
