@@ -2,14 +2,17 @@
 
 A decoder of few harmonics finds the one way round that a rough start suggests; each finer one starts from
 it. A curve of too many harmonics explains noise by wandering through the activity space, which the marginal
-likelihood of held-out blocks of samples tells: the path ends where it stops rising. Several starts are
-tried on the first, coarse stretch, and the likeliest goes on.
+likelihood of held-out blocks of samples tells: the path ends where it stops rising. Of many starts those go the
+first, coarse stretch that one regression leaves the least noise about, and the one that held-out samples find
+likeliest goes on: a surface gone astray in the noise is likely only to those that it went after. A closed surface is
+brought to its smoothest coordinates at the end, where the same harmonics write it better.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -18,8 +21,9 @@ from torch import Tensor
 from neuromanifold._errors import InputError
 from neuromanifold.models.expectation_maximisation import Basis, Fit, expectation_maximisation, grid_posterior
 from neuromanifold.models.harmonic_regression import Regression, fit_regression
+from neuromanifold.models.smoothest import smoothest
 
-__all__ = ["Path", "band_limits", "best_start", "direct", "refined"]
+__all__ = ["Path", "band_limits", "best_start", "direct", "refined", "smoothed"]
 
 # Band limits of the path: eigenvalues up to level^2 times the first. Beyond 8 (a tuning curve of about 25 degrees) a
 # curve through real activity begins to wander, so finer levels need the gain of shapes that have little noise.
@@ -30,6 +34,8 @@ FINE_GAIN = 1.0
 MAX_STEPS = 30
 MAX_FINE_STEPS = 10
 MAX_DIRECT_STEPS = 5
+N_SMOOTHINGS = 2
+MAX_SMOOTH_STEPS = 6
 # Standard errors of the held-out gain below which a finer decoder is not worth its freedom, and how many such in a
 # row end the path.
 GAIN = 1.0
@@ -45,24 +51,28 @@ def band_limits(basis: Basis) -> list[int]:
 
 def best_start(
     activity: Tensor,
+    held: Tensor,
     basis: Basis,
     starts: Sequence[Tensor],
+    n_fitted: int,
     *,
     beta: float = 1.0,
     keep: Callable[[str, Callable[[], Fit | None]], Fit | None] = lambda _, compute: compute(),
 ) -> tuple[Fit, Tensor]:
-    """The likeliest of several starting coordinates (n, m) after a coarse fit of each: that fit, and the coordinates.
+    """The best of several starting coordinates (n, m): its coarse fit without the samples ``held`` (n,), and it.
 
-    ``keep`` computes the fit of a named start, or knows it.
+    The ``n_fitted`` most promising are fitted. ``keep`` computes the fit of a named start, or knows it.
 
     Raises
     ------
     InputError
         If every start is degenerate.
     """
+    train = activity[~held]
+    promising = sorted(starts, key=lambda points: _promise(train, basis, points[~held]), reverse=True)[:n_fitted]
     tried = [
-        (keep(f"start {number}", partial(_coarse_fit, activity, basis, points, beta)), points)
-        for number, points in enumerate(starts)
+        (keep(f"start {number}", partial(_coarse_fit, train, basis, points[~held], beta)), points)
+        for number, points in enumerate(promising)
     ]
     fits = [(fit, points) for fit, points in tried if fit is not None]
     if not fits:
@@ -70,7 +80,16 @@ def best_start(
             f"none of {len(starts)} starts could be fitted on {basis.template.name!r}: try another template or "
             "random_state, or give task coordinates y"
         )
-    return max(fits, key=lambda pair: pair[0].log_likelihood)
+    return max(fits, key=lambda pair: float(_scores(basis, pair[0], activity[held]).mean()))
+
+
+def _promise(activity: Tensor, basis: Basis, points: Tensor) -> float:
+    """Log-density, up to a constant, of the noise that one coarse regression at coordinates (n, m) leaves."""
+    moments = basis.moments(points, activity).restricted(band_limits(basis)[0])
+    try:
+        return float(fit_regression(moments, basis.harmonics.eigenvalues).noise.log_normaliser)
+    except torch.linalg.LinAlgError:
+        return -math.inf
 
 
 def _coarse_fit(activity: Tensor, basis: Basis, points: Tensor, beta: float) -> Fit | None:
@@ -128,6 +147,19 @@ def refined(
             break
     assert best is not None
     return Path(best[1], best[2], tuple(scores))
+
+
+def smoothed(path: Path, train: Tensor, held_out: Tensor, basis: Basis, *, beta: float = 1.0) -> Path:
+    """The path's surface brought to its smoothest coordinates and fitted from there, if held-out samples gain."""
+    found = path.fit.regression
+    size = max(size for size in band_limits(basis) if _level(basis, size) <= USUAL_LEVEL)
+    for _ in range(N_SMOOTHINGS):
+        decoder = basis.decoder(found.weight).like(torch.zeros((), dtype=torch.float64))
+        found = replace(found, weight=basis.weights_of(smoothest(decoder)))
+        fit = expectation_maximisation(train, basis, found, size, beta=beta, max_steps=MAX_SMOOTH_STEPS)
+        found = fit.regression
+    score = float(_scores(basis, fit, held_out).mean())
+    return Path(fit, size, (*path.held_out, (size, score))) if score > path.score else path
 
 
 def direct(train: Tensor, held_out: Tensor, basis: Basis, points: Tensor, *, beta: float = 1.0) -> Path:

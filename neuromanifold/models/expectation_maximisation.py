@@ -78,6 +78,12 @@ class Basis:
         """Decoder of weights (q, d) of the first q harmonics, of the least order that has them."""
         return HarmonicDecoder(self.template, self.order, weight).trimmed(len(weight)).like(weight)
 
+    def weights_of(self, decoder: HarmonicDecoder) -> Tensor:
+        """Weights (p, d) of a decoder in all harmonics of the basis, by least squares over the grid."""
+        values = self.values.cpu().double()
+        on_grid = decoder(self.grid.points.to(decoder.weight))
+        return torch.linalg.lstsq(values, on_grid, driver="gelsd").solution.to(self.values)
+
     def decoded(self, weight: Tensor, points: Tensor) -> Tensor:
         """The decoder of weights (q, d) of the first q harmonics at points (n, m): (n, d)."""
         decoded = weight.new_empty(len(points), weight.shape[1])

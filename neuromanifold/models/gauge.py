@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from neuromanifold.geometry import Immersion, local_geometry
 from neuromanifold.manifolds import Grid, Manifold
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
+from neuromanifold.models.warp import Warp
 
 __all__ = ["Gauged", "gauge_name", "in_gauge", "relaxed_distortion"]
 
 N_CURVE = 2048
 N_SURFACE = 900
-WARP_ORDER = 2
 N_ITERATIONS = 40
 # The largest order a decoder is written in again, and the relative error of its second derivatives (so of curvature).
 MAX_ORDERS = {1: 128, 2: 20}
@@ -109,7 +109,7 @@ def _antiderivative(periodic: np.ndarray) -> np.ndarray:
 def _least_distortion(decoder: HarmonicDecoder, mean: nn.Module) -> Gauged:
     template = decoder.template
     grid = template.grid(N_SURFACE)
-    warp = _Warp(template)
+    warp = Warp(template)
     weights = grid.weights / grid.weights.sum()
     optimiser = torch.optim.LBFGS(warp.parameters(), max_iter=N_ITERATIONS, line_search_fn="strong_wolfe")
 
@@ -131,33 +131,6 @@ def _least_distortion(decoder: HarmonicDecoder, mean: nn.Module) -> Gauged:
         if not lowered or float(stretch.min()) <= 0:
             return Gauged.unchanged(decoder)
         return _written_in_harmonics(fine, template, decoder(warp(fine.points)))
-
-
-class _Warp(nn.Module):
-    """``z -> project(z + W^T h(z))``, the identity to begin with; a diffeomorphism while its Jacobian is positive."""
-
-    def __init__(self, template: Manifold) -> None:
-        super().__init__()
-        self.template = template
-        self.fields = template.harmonics(WARP_ORDER)
-        shape = len(self.fields) - 1, template.embedding_dim
-        self.coefficients = nn.Parameter(torch.zeros(shape, dtype=torch.float64))
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.template.project(z + self.fields(z)[..., 1:] @ self.coefficients)
-
-    def pulled_back(self, mean: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Metric (n, 2, 2) of the warped manifold in frames at z, and the warp's signed change of area (n,)."""
-        tangent, _ = self.template.frame(z)
-
-        def both(points: Tensor) -> tuple[Tensor, Tensor]:
-            moved = self(points)
-            return moved, mean(moved)
-
-        (w, _), columns = zip(*(torch.func.jvp(both, (z,), (tangent[..., i],)) for i in range(2)), strict=True)
-        jacobian = torch.stack([column[1] for column in columns], dim=-1)
-        within = self.template.frame(w[0])[0].mT @ torch.stack([column[0] for column in columns], dim=-1)
-        return jacobian.mT @ jacobian, torch.linalg.det(within)
 
 
 def _written_in_harmonics(grid: Grid, template: Manifold, values: Tensor) -> Gauged:

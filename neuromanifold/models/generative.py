@@ -18,7 +18,7 @@ from neuromanifold.geometry.derivatives import TaylorJet
 from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import DecoderDraws, FitSettings, Generative
 from neuromanifold.models.block_fits import GaussianBlockFits, PosteriorMoments, members
-from neuromanifold.models.continuation import Path, best_start, direct, refined
+from neuromanifold.models.continuation import Path, best_start, direct, refined, smoothed
 from neuromanifold.models.decoder_draws import GaussianDraws
 from neuromanifold.models.expectation_maximisation import (
     Basis,
@@ -37,7 +37,7 @@ from neuromanifold.models.narrow_posterior import NarrowPosterior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.samples import Samples, like, loaded, mean
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
-from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, Seen, lowered, remembered, updated, weights_in
+from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, Seen, lowered, remembered, updated
 from neuromanifold.models.visit_coordinates import DrawsWrittenBack, in_visit_coordinates
 from neuromanifold.topology import start_coordinates
 from neuromanifold.training import held_out_blocks
@@ -47,6 +47,8 @@ __all__ = ["GaussianGenerative", "fit_generative", "posterior_on_grid"]
 # Starts and the path use at most this many samples, evenly spaced; the last stretch uses all.
 N_PATH = 5000
 HELD_OUT = 0.2
+# Starting coordinates that are looked at, for each that is fitted.
+STARTS_TRIED = 3
 NOTHING_SEEN = "the model's file is of an earlier version, without what it needs to go on: fit it to all samples again"
 # Held-out log-likelihood (nats a sample) that coordinates bent along the path gain over those of a good start, though
 # the surface is worse (0 to 0.03 on spheres, 0.05 where the fit has not converged); bad starts lose by far more.
@@ -221,14 +223,16 @@ def _searched(
     n_grid = START_GRID_SIZES.get(basis.template.dim, 1024)
     rough = Basis.make(basis.template, basis.order, n_grid, some, basis.independent)
     progress, fit_read = settings.progress, partial(fit_of, like=some)
+    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(some.device)
     coarse, points = best_start(
         some,
+        held,
         rough,
-        _starts(some, basis.template, settings.n_init, seed),
+        _starts(some, basis.template, STARTS_TRIED * settings.n_init, seed),
+        settings.n_init,
         beta=settings.beta,
         keep=lambda name, compute: progress.stage(name, compute, fit_state, fit_read),
     )
-    held = held_out_blocks(len(some), HELD_OUT, torch.Generator().manual_seed(seed)).to(some.device)
     path = progress.stage(
         "path",
         lambda: _path(some, held, basis, coarse.regression, points, settings.beta),
@@ -243,10 +247,14 @@ def _path(activity: Tensor, held: Tensor, basis: Basis, coarse: Regression, poin
 
     These are directions from the centre there; the circular coordinates of a torus are too rough to be kept.
     """
-    path = refined(activity[~held], activity[held], basis, coarse, beta=beta)
-    if not basis.is_closed_surface or basis.template.betti(2)[1] > 0:
+    train, test = activity[~held], activity[held]
+    path = refined(train, test, basis, coarse, beta=beta)
+    if not basis.is_closed_surface:
         return path
-    straight = direct(activity[~held], activity[held], basis, points[~held], beta=beta)
+    path = smoothed(path, train, test, basis, beta=beta)
+    if basis.template.betti(2)[1] > 0:
+        return path
+    straight = direct(train, test, basis, points[~held], beta=beta)
     return path if path.score > straight.score + BENT_GAIN else straight
 
 
@@ -254,7 +262,7 @@ def _resumed(
     start: Generative, activity: Samples, basis: Basis
 ) -> tuple[Regression, int, tuple[tuple[int, float], ...]]:
     """Those of an earlier fit: the decoder in as many harmonics as the samples determine."""
-    found = Regression(weights_in(basis, start.decoder), start.noise.to(like(activity)), Prior(1, "power", 4.0), 0, 0.0)
+    found = Regression(basis.weights_of(start.decoder), start.noise.to(like(activity)), Prior(1, "power", 4.0), 0, 0.0)
     likeliest = max(start.held_out, key=lambda pair: pair[1], default=(0, 0.0))[0]
     return found, max(likeliest, int(start.prior["n_harmonics"])), start.held_out
 

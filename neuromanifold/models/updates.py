@@ -28,7 +28,7 @@ from neuromanifold.models.samples import Samples, chosen, like
 from neuromanifold.models.sizes import GRID_SIZES, largest_order
 from neuromanifold.models.twicing import once_or_twice
 
-__all__ = ["KEPT", "LAST_GAIN", "LAST_STEPS", "Seen", "lowered", "remembered", "seen_basis", "updated", "weights_in"]
+__all__ = ["KEPT", "LAST_GAIN", "LAST_STEPS", "Seen", "lowered", "remembered", "seen_basis", "updated"]
 
 # Steps over all samples from a decoder that is near, and the least gain (nats per sample) that is worth a further one.
 LAST_STEPS, LAST_GAIN = 10, 1e-4
@@ -67,13 +67,6 @@ def seen_basis(template: Manifold, like: Tensor, independent: bool) -> Basis:
     return Basis.make(template, order, n_grid, like, independent)
 
 
-def weights_in(basis: Basis, decoder: HarmonicDecoder) -> Tensor:
-    """Weights (p, d) of a decoder in a basis, by least squares over the grid."""
-    values = basis.values.cpu().double()
-    on_grid = decoder(basis.grid.points.to(decoder.weight))
-    return torch.linalg.lstsq(values, on_grid, driver="gelsd").solution.to(basis.values)
-
-
 def lowered(decoder: HarmonicDecoder, centre: Tensor) -> HarmonicDecoder:
     """The decoder less a constant (d,)."""
     constant = centre.to(decoder.weight) * decoder.template.volume**0.5
@@ -96,7 +89,7 @@ def remembered(
     """
     basis = seen_basis(decoder.template, like(activity), independent)
     moments = _moments(
-        basis, weights_in(basis, lowered(decoder, centre)), noise.to(like(activity)), beta, activity - centre, labels
+        basis, basis.weights_of(lowered(decoder, centre)), noise.to(like(activity)), beta, activity - centre, labels
     )
     return Seen(moments.to(KEPT), centre.cpu().double(), time)
 
@@ -111,7 +104,7 @@ def updated(
     some = like(activity)
     basis, centre = seen_basis(decoder.template, some, seen.moments.independent), seen.centre.to(some)
     x, known = activity - centre, torch.isfinite(labels).all(dim=1)
-    weight, noise = weights_in(basis, lowered(decoder, centre)), noise.to(some)
+    weight, noise = basis.weights_of(lowered(decoder, centre)), noise.to(some)
     points = grid_posterior(basis, weight, noise, beta).mean_points(x)
     points[known] = basis.template.embed(labels[known])
     time = basis.residual_time(x, weight, points, groups)

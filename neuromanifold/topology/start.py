@@ -1,16 +1,20 @@
 """Coordinates on a named template from activity: sphere and disc from leading components, all others from cohomology.
 
 They serve on their own (``Topology.transform``) and start an unsupervised fit, which tries several reductions because
-no one suits every population: standardised or not, all samples or the dense ones.
+no one suits every population: standardised or not, all samples or the dense ones, as they are or averaged over their
+neighbourhoods, twice. Where noise is a good part of a tube's radius, single samples show no loop, and a third average
+would draw a surface together to a net.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import rankdata
+from sklearn.neighbors import NearestNeighbors
 
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
@@ -36,7 +40,14 @@ COORDINATES: dict[str, tuple[int, Callable[[FloatArray], Coordinates]]] = {
 }
 # Those that a fit without labels may start from.
 STARTS = ("circle", "torus", "sphere")
-VARIANTS = ((False, 1.0), (True, 0.8), (False, 0.8), (True, 1.0))
+# Standardised or not, share of samples that are dense, share of samples in a neighbourhood that is averaged over.
+VARIANTS = tuple(
+    (standardise, quantile, neighborhood)
+    for neighborhood in (0.0, 0.04, 0.02)
+    for standardise, quantile in ((False, 1.0), (True, 0.8), (False, 0.8), (True, 1.0))
+)
+N_AVERAGES = 2
+LEAST_NEIGHBORS = 5
 
 
 def template_coordinates(
@@ -90,7 +101,8 @@ def start_coordinates(
     n_landmarks: int = 300,
     random_state: RandomState = None,
 ) -> list[FloatArray]:
-    """Several candidate coordinates, angles (n, k) each, of activity (n, d) on a template that is given.
+    """Several candidate coordinates, angles (n, k) each, of activity (n, d) on a template that is given; more than
+    ``len(VARIANTS)`` repeat the reductions with other landmarks.
 
     Raises
     ------
@@ -105,9 +117,14 @@ def start_coordinates(
             f"{', '.join(map(repr, STARTS))} and 'contractible'): give task coordinates y"
         )
     starts, failures = [], []
+
+    @cache
+    def reduced(standardise: bool, neighborhood: float) -> FloatArray:
+        return averaged(Reduction.fit(activity, n_components, standardise)(activity), neighborhood)
+
     for index, seed in enumerate(spawn_seeds(random_state, n_starts)):
-        standardise, quantile = VARIANTS[index % len(VARIANTS)]
-        points = Reduction.fit(activity, n_components, standardise)(activity)
+        standardise, quantile, neighborhood = VARIANTS[index % len(VARIANTS)]
+        points = reduced(standardise, neighborhood)
         settings = CloudSettings(n_components, density_quantile=quantile)
         try:
             rng = np.random.default_rng(seed)
@@ -117,6 +134,17 @@ def start_coordinates(
     if not starts:
         raise InputError(f"no start for {template!r} in {n_starts} tries; the last said: {failures[-1]}")
     return starts
+
+
+def averaged(points: FloatArray, neighborhood: float) -> FloatArray:
+    """Points (n, r), each the mean over the nearest share of them, twice; 0: as they are."""
+    if neighborhood == 0:
+        return points
+    n_neighbors = min(len(points), max(LEAST_NEIGHBORS, round(neighborhood * len(points))))
+    for _ in range(N_AVERAGES):
+        neighbors = NearestNeighbors(n_neighbors=n_neighbors).fit(points).kneighbors(points, return_distance=False)
+        points = points[neighbors].mean(axis=1)
+    return points
 
 
 def _window_coordinates(activity: FloatArray) -> FloatArray:

@@ -48,7 +48,7 @@ from neuromanifold.models.harmonic_regression import Prior
 from neuromanifold.models.noise import Noise
 from neuromanifold.models.samples import Samples, like, loaded
 from neuromanifold.models.sizes import GRID_SIZES, START_GRID_SIZES, largest_order
-from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS, weights_in
+from neuromanifold.models.updates import LAST_GAIN, LAST_STEPS
 from neuromanifold.progress import State
 from neuromanifold.training import held_out_blocks
 
@@ -269,7 +269,7 @@ class _CountFit:
     def _resumed(self, start: Generative) -> tuple[CountRegression, tuple[tuple[int, float], ...]]:
         """Of an earlier fit: its log means in as many harmonics as the samples determine."""
         assert isinstance(start, CountGenerative)
-        weight = weights_in(self.basis, start._log_mean())
+        weight = self.basis.weights_of(start._log_mean())
         likeliest = max(start.held_out, key=lambda pair: pair[1], default=(0, 0.0))[0]
         size = max(likeliest, int(start.prior["n_harmonics"]))
         prior = replace(FIRST_PRIOR, n_harmonics=min(size, len(weight)))

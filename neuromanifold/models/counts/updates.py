@@ -21,7 +21,7 @@ from neuromanifold.models.counts.statistics import CountStatistics
 from neuromanifold.models.expectation_maximisation import Basis
 from neuromanifold.models.harmonic_decoder import HarmonicDecoder
 from neuromanifold.models.sizes import GRID_SIZES
-from neuromanifold.models.updates import KEPT, LAST_GAIN, LAST_STEPS, weights_in
+from neuromanifold.models.updates import KEPT, LAST_GAIN, LAST_STEPS
 
 __all__ = ["SeenCounts", "remembered_counts", "updated_counts"]
 
@@ -121,5 +121,5 @@ def _basis(template: Manifold, n_samples: int, like: Tensor) -> Basis:
 
 
 def _regression(basis: Basis, log_mean: HarmonicDecoder, law: CountLaw) -> CountRegression:
-    weight = weights_in(basis, log_mean)
+    weight = basis.weights_of(log_mean)
     return CountRegression(weight, law.to(weight), FIRST_PRIOR, -float("inf"))
