@@ -20,7 +20,7 @@ from neuromanifold._errors import InputError
 from neuromanifold.distributions.partition import Partition, log_sphere_area, partition
 from neuromanifold.distributions.polar import PolarAngle
 
-__all__ = ["VonMisesFisher"]
+__all__ = ["VonMisesFisher", "same_precision"]
 
 
 class VonMisesFisher:
@@ -51,7 +51,7 @@ class VonMisesFisher:
     """
 
     def __init__(self, loc: Tensor, concentration: Tensor, *, validate_args: bool = True) -> None:
-        loc, concentration = _same_precision(loc, concentration)
+        loc, concentration = same_precision(loc, concentration)
         if loc.ndim < 1 or loc.shape[-1] < 2:
             raise InputError(f"loc must have shape (..., m) with m >= 2; got {tuple(loc.shape)}")
         if concentration.ndim < 1 or concentration.shape[-1] != 1:
@@ -159,7 +159,17 @@ def check_unit(z: Tensor, m: int, *, look: bool = True) -> None:
         raise InputError("points must be unit vectors (the density lives on the sphere); divide them by their norm")
 
 
-def _same_precision(loc: Tensor, concentration: Tensor) -> tuple[Tensor, Tensor]:
+def same_precision(loc: Tensor, concentration: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in the wider of their types, single precision at least.
+
+    Raises
+    ------
+    InputError
+        If they are no real tensors.
+    """
+    for name, given in {"loc": loc, "concentration": concentration}.items():
+        if not isinstance(given, Tensor):
+            raise InputError(f"{name} must be a tensor, torch.as_tensor(...); got a {type(given).__name__}")
     if not (loc.is_floating_point() and concentration.is_floating_point()):
         raise InputError(f"loc and concentration must be real tensors; got {loc.dtype} and {concentration.dtype}")
     dtype = torch.promote_types(torch.promote_types(loc.dtype, concentration.dtype), torch.float32)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from neuromanifold._errors import InputError
-from neuromanifold.distributions.spherical import VonMisesFisher
+from neuromanifold.distributions.spherical import VonMisesFisher, same_precision
 
 __all__ = ["ProductVonMises"]
 
@@ -36,6 +36,7 @@ class ProductVonMises:
     """
 
     def __init__(self, loc: Tensor, concentration: Tensor, *, validate_args: bool = True) -> None:
+        loc, concentration = same_precision(loc, concentration)
         n_circles = concentration.shape[-1] if concentration.ndim else 0
         if n_circles < 1 or loc.ndim < 1 or loc.shape[-1] != 2 * n_circles:
             raise InputError(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
+from neuromanifold._settings import check_path
 from neuromanifold.storage import write_json, write_text
 
 __all__ = ["table", "write_tables"]
@@ -44,6 +45,7 @@ def write_tables(folder: str | os.PathLike[str], parts: Mapping[str, xr.Dataset]
     FileFormatError
         If the folder cannot be written to.
     """
+    check_path("folder", folder)
     target, files, about = Path(folder), {}, []
     for name, dataset in parts.items():
         if name == "/":

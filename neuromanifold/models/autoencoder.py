@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from neuromanifold._arrays import validated
+from neuromanifold._arrays import matrix, validated
 from neuromanifold._errors import InputError, NotEnoughDataError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -221,9 +221,9 @@ class GeometricAutoencoder(RegularizedMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, Z: ArrayLike) -> FloatArray:
         """Data (n, d) at latents (n, m)."""
         check_is_fitted(self)
-        latents = torch.as_tensor(np.asarray(Z, dtype=np.float64))
-        if latents.ndim != 2 or latents.shape[1] != self.template_.dim:
-            raise InputError(f"Z must have shape (n, {self.template_.dim}), latents; got {tuple(latents.shape)}")
+        latents = torch.as_tensor(matrix(Z, "Z"))
+        if latents.shape[1] != self.template_.dim:
+            raise InputError(f"Z must have shape (n, {self.template_.dim}), latent points; got {tuple(latents.shape)}")
         return self.immersion_(latents).numpy()
 
     def encode(self, X: ArrayLike) -> torch.distributions.Normal:

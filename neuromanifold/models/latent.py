@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from neuromanifold._arrays import validated
+from neuromanifold._arrays import matrix, validated
 from neuromanifold._errors import InputError
 from neuromanifold._random import spawn_seeds
 from neuromanifold._typing import ArrayLike, FloatArray, RandomState
@@ -44,8 +44,8 @@ class LatentMixin:
     def inverse_transform(self, Z: ArrayLike) -> FloatArray:
         """Activity (n, d) at points (n, m) of the template."""
         check_is_fitted(self)
-        points = torch.as_tensor(np.asarray(Z, dtype=np.float64))
-        if points.ndim != 2 or points.shape[1] != self.template_.embedding_dim:
+        points = torch.as_tensor(matrix(Z, "Z"))
+        if points.shape[1] != self.template_.embedding_dim:
             raise InputError(
                 f"Z must have shape (n, {self.template_.embedding_dim}), points of the {self.template_.name}; "
                 f"got {tuple(points.shape)}"

@@ -22,7 +22,9 @@ from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import lsqr
 from scipy.spatial.distance import cdist
 
+from neuromanifold._arrays import matrix
 from neuromanifold._errors import InputError
+from neuromanifold._settings import check_whole
 from neuromanifold._typing import BoolArray, FloatArray, IntArray
 from neuromanifold.topology.partition import weights_at
 from neuromanifold.topology.persistence import Cocycle, longest_cocycles
@@ -119,6 +121,8 @@ def circular_coordinates(landmarks: FloatArray, n_circles: int) -> CircularCoord
         If the cloud has fewer loops, or their bars do not overlap, so that no one scale shows them all, or their
         cocycles do not lift to the integers.
     """
+    landmarks = matrix(landmarks, "landmarks")
+    check_whole("n_circles", n_circles, 1)
     classes = longest_cocycles(landmarks, n_circles)
     distance = cdist(landmarks, landmarks)
     joined = distance <= common_scale(classes, n_circles, len(landmarks))

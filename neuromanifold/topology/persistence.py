@@ -14,6 +14,8 @@ import numpy as np
 from ripser import ripser
 from scipy.spatial.distance import cdist
 
+from neuromanifold._arrays import matrix
+from neuromanifold._settings import check_choice, check_whole
 from neuromanifold._typing import BoolArray, FloatArray, IntArray
 
 __all__ = [
@@ -60,11 +62,19 @@ class Cocycle:
 
 
 def persistence_diagrams(points: FloatArray, max_degree: int, prime: int = 2) -> list[FloatArray]:
-    """Bars (n_bars, 2) for each degree 0..max_degree of the Rips filtration of ``points`` (n, r).
+    """Bars (n_bars, 2) for each degree 0..max_degree (at most 2) of the Rips filtration of ``points`` (n, r).
 
     The essential bar of degree 0 has an infinite death; all others are finite because the filtration runs to the
     enclosing radius of the cloud, where everything is a cone.
+
+    Raises
+    ------
+    InputError
+        If points are not finite numbers, or the degree or the prime is none that is counted.
     """
+    points = matrix(points, "points")
+    check_whole("max_degree", max_degree, 0, 2)
+    check_choice("prime", prime, PRIMES)
     return rips_diagrams(cdist(points, points), max_degree, prime)
 
 

@@ -29,6 +29,7 @@ TRANSFORMS = (
     "TopologicalVAE.score",
     "diagnostics.maps",
     "GeometricAutoencoder.transform",
+    "GeometricAutoencoder.inverse_transform",
 )
 CLOSED_FORMS = (
     *(f"featuremaps.infinite_width.{name}" for name in ("NNGP", "NTK", "metric", "eigenvalues", "scalar_curvature")),
@@ -41,7 +42,8 @@ OF_A_FIT = (
     "kernel_learning.volume_change",
 )
 INPUTS = ("featuremaps.layer", "featuremaps.estimate_log_volume")
-MAPS = (*INPUTS, "featuremaps.shallow", "featuremaps.kernels.metric", *CLOSED_FORMS, *OF_A_FIT)
+CLOUDS = ("topology.persistence_diagrams",)
+MAPS = (*INPUTS, *CLOUDS, "featuremaps.shallow", "featuremaps.kernels.metric", *CLOSED_FORMS, *OF_A_FIT)
 LABELLED = ("TopologicalVAE", "TopologicalVAE, counts", "TopologicalVAE.partial_fit", "curvature_profile")
 OF_FITS = (
     "statistics.held_out_variance",
@@ -73,7 +75,7 @@ WHOLE = ("booleans", "small whole numbers", "unsigned 64-bit limits", "int64 lim
 # Entry points, faults, and the handling.
 ROWS = (
     ((*SESSIONS, *PREPARED, *ESTIMATORS, *OF_FITS, VARIATION, *TRANSFORMS, *PAIRS, *KERNELS), WHOLE, AS_NUMBERS),
-    (("featuremaps.shallow", *CLOSED_FORMS, "kernel_learning.volume_change"), WHOLE, AS_NUMBERS),
+    ((*CLOUDS, "featuremaps.shallow", *CLOSED_FORMS, "kernel_learning.volume_change"), WHOLE, AS_NUMBERS),
     (("featuremaps.bayesian.monomial_volume_ratio",), WHOLE, AS_NUMBERS),
     (("featuremaps.bayesian.WideBayesianNetwork",), WHOLE[:2], AS_NUMBERS),
     (("featuremaps.kernels.metric",), WHOLE[:2], AS_NUMBERS),
@@ -95,6 +97,7 @@ ROWS = (
     (TRANSFORMS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), NEW_SAMPLES),
     (MAPS, ("one sample", "two samples", "constant", "all zero", *SILENT, "duplicate units"), POINTS),
     (("featuremaps.layer",), ("three dimensions", "underflow"), POINTS),
+    (CLOUDS, ("one unit", "fewer samples than units"), "a cloud of points in a space of any dimension"),
     (("featuremaps.estimate_log_volume",), ("overflow", "underflow"), POINTS),
     (("featuremaps.layer",), ("overflow",), "NaN with rank -1 where the Jacobian is not finite"),
     ((*CLOSED_FORMS, "featuremaps.kernels.metric"), ("one unit", "one dimension", "fewer samples than units"), POINTS),

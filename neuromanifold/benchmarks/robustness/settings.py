@@ -12,6 +12,7 @@ import numpy as np
 import neuromanifold as nm
 from neuromanifold.benchmarks.robustness.given import Fault, Given
 from neuromanifold.featuremaps import kernel_learning
+from neuromanifold.topology import circular_coordinates, persistence_diagrams
 
 __all__ = ["SETTINGS"]
 
@@ -27,7 +28,17 @@ WRONG: dict[str, Any] = {
     "a dict": {"a": 1},
 }
 # Parameters of no wrong value: anything is true or false.
-TRUTH = {"on_points", "verbose", "zscore", "warm_start", "variational", "sweep", "sensitivity", "template_vote"}
+TRUTH = {
+    "on_points",
+    "validate_args",
+    "verbose",
+    "zscore",
+    "warm_start",
+    "variational",
+    "sweep",
+    "sensitivity",
+    "template_vote",
+}
 # Wrong values that are right for a parameter.
 RIGHT = {
     ("n_jobs", "minus one"),
@@ -99,6 +110,10 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "featuremaps.Plane": nm.featuremaps.Plane.affine_grid,
     "checkpoints": nm.checkpoints,
     "TopologicalVAE.save": nm.TopologicalVAE.save,
+    "distributions.VonMisesFisher": nm.distributions.VonMisesFisher,
+    "distributions.ProductVonMises": nm.distributions.ProductVonMises,
+    "topology.persistence_diagrams": persistence_diagrams,
+    "topology.circular_coordinates": circular_coordinates,
     "geometry.geodesic": nm.geometry.geodesic,
     "geometry.exponential": nm.geometry.exponential,
     "geometry.distance_matrix": nm.geometry.distance_matrix,
@@ -127,7 +142,7 @@ GIVEN_ELSEWHERE = {
     "X", "y", "groups", "recording", "recordings", "model", "module", "source", "position", "velocity", "immersion",
     "f", "latents", "truth", "estimator", "A", "B", "settings", "W", "b", "phi", "x", "Y", "models", "sessions",
     "start", "end", "found", "content", "training_point", "target", "self", "choices", "analysis",
-    "u", "options", "generator", "ambient",
+    "u", "options", "generator", "ambient", "points",
 }  # fmt: skip
 
 

@@ -12,9 +12,11 @@ import torch
 import neuromanifold as nm
 from neuromanifold.benchmarks.robustness.entries import ACTIVITY, SETTINGS, SMALL_AUTOENCODER, EntryPoint, fitted, ring
 from neuromanifold.benchmarks.robustness.given import Given
+from neuromanifold.topology import circular_coordinates, persistence_diagrams
 
 __all__ = ["SHAPES"]
 
+CIRCLE = np.stack([np.cos(np.arange(24) * np.pi / 12), np.sin(np.arange(24) * np.pi / 12)], axis=1)
 ENDS = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
 
 
@@ -66,6 +68,31 @@ def _saved(given: Given) -> Iterable[Any]:
     return ()
 
 
+def _decoded(given: Given) -> Iterable[Any]:
+    return [_as_many_latents_as_units().inverse_transform(given.activity)]
+
+
+def _diagrams(given: Given) -> Iterable[Any]:
+    settings: dict[str, Any] = {"max_degree": 1} | given.settings
+    bars = persistence_diagrams(given.activity, **settings)
+    return [np.where(np.isinf(one), 0.0, one) for one in bars]
+
+
+def _circular(given: Given) -> Iterable[Any]:
+    settings: dict[str, Any] = {"landmarks": CIRCLE, "n_circles": 1} | given.settings
+    return [circular_coordinates(**settings)(CIRCLE)]
+
+
+def _law(name: str, given: Given) -> Iterable[Any]:
+    settings = {"loc": torch.tensor([1.0, 0.0]), "concentration": torch.tensor([1.0])} | given.settings
+    return [getattr(nm.distributions, name)(**settings).mean.numpy()]
+
+
+@cache
+def _as_many_latents_as_units() -> nm.GeometricAutoencoder:
+    return nm.GeometricAutoencoder(**SMALL_AUTOENCODER | {"n_components": 5}).fit(ring())
+
+
 @cache
 def _line() -> nm.GeometricAutoencoder:
     return nm.GeometricAutoencoder(**SMALL_AUTOENCODER).fit(ring())
@@ -84,5 +111,10 @@ SHAPES = (
     EntryPoint("geometry.extrinsic_curvature", SETTINGS, _extrinsic_curvature),
     EntryPoint("TopologicalVAE.score", ACTIVITY, _score),
     EntryPoint("GeometricAutoencoder.transform", ACTIVITY, _encoded),
+    EntryPoint("GeometricAutoencoder.inverse_transform", ACTIVITY, _decoded),
+    EntryPoint("distributions.VonMisesFisher", SETTINGS, partial(_law, "VonMisesFisher")),
+    EntryPoint("distributions.ProductVonMises", SETTINGS, partial(_law, "ProductVonMises")),
+    EntryPoint("topology.persistence_diagrams", ACTIVITY | SETTINGS, _diagrams),
+    EntryPoint("topology.circular_coordinates", SETTINGS, _circular),
     EntryPoint("TopologicalVAE.save", SETTINGS, _saved),
 )
