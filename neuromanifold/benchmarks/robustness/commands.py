@@ -65,7 +65,9 @@ def _cli_demo(given: Given) -> Iterable[Any]:
 
 
 def _cli_featuremaps(given: Given) -> Iterable[Any]:
-    return _command("featuremaps", *given.settings.get("words", ()))
+    # Where --out is given again, the last one counts.
+    name, *words = given.settings.get("words", ("xor",))
+    return _command("featuremaps", name, "--out", given.folder / "out", *words)
 
 
 def _cli_benchmark(given: Given) -> Iterable[Any]:
