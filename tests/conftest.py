@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 SHARED = Path(os.environ.get("NEUROMANIFOLD_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data():
     """Folder of a real recording by name; skips the test where it is missing."""
 

@@ -187,23 +187,20 @@ def heading_profile(path: Path, activity: str, rows: slice = slice(None)) -> xr.
     return nm.curvature_profile(model, X, y, groups, n_bootstrap=50, random_state=0)
 
 
+@pytest.fixture(scope="module")
+def path(shared_data):
+    return shared_data("hd_mouse28") / "hd_mouse28_wake.npz"
+
+
+@pytest.fixture(scope="module")
+def mouse(path):
+    with pytest.warns(InferenceWarning):
+        return nm.load(path, activity="adn_counts")
+
+
 @pytest.mark.slow
 class TestMouse28:
     """The acceptance figures on a real recording: 17 head-direction cells of the anterodorsal thalamus."""
-
-    @pytest.fixture(scope="class")
-    def path(self, request):
-        from conftest import SHARED
-
-        path = SHARED / "hd_mouse28" / "hd_mouse28_wake.npz"
-        if not path.exists():
-            pytest.skip("the recording 'hd_mouse28' is not on this machine (NEUROMANIFOLD_SHARED_DATA)")
-        return path
-
-    @pytest.fixture(scope="class")
-    def mouse(self, path):
-        with pytest.warns(InferenceWarning):
-            return nm.load(path, activity="adn_counts")
 
     def test_latent_follows_the_head_without_being_told(self, mouse) -> None:
         errors = []
