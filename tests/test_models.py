@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sklearn.base import clone
 import neuromanifold as nm
 from neuromanifold._errors import FileFormatError, InputError, NotEnoughDataError
 from neuromanifold.geometry import local_geometry
+from neuromanifold.models.checks import warn_of_many_units
 from neuromanifold.models.generative import posterior_on_grid
 from neuromanifold.models.noise import Noise
 from neuromanifold.profile import curvature_error, immersion_profile
@@ -315,6 +317,14 @@ def test_settings_that_cannot_be_used_are_named(case: str) -> None:
     x, y, _ = small()
     with pytest.raises(InputError, match=message):
         nm.TopologicalVAE(**(FAST | change)).fit(x, y)
+
+
+def test_more_units_than_a_step_can_invert_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match="2001 units .* n_components='auto'"):
+        warn_of_many_units(2001)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_many_units(2000)
 
 
 def test_use_that_does_not_fit_the_model_is_named() -> None:

@@ -166,7 +166,8 @@ def test_ten_thousand_units_have_a_template() -> None:
 @pytest.mark.slow
 def test_three_thousand_units_have_a_profile() -> None:
     X, y = many_units(600, 3_000)
-    model = nm.TopologicalVAE(noise="diagonal", label_tolerance=0, **FAST).fit(X, y)
+    with pytest.warns(UserWarning, match="3000 units"):
+        model = nm.TopologicalVAE(noise="diagonal", label_tolerance=0, **FAST).fit(X, y)
     assert np.degrees(np.median(np.abs(np.angle(np.exp(1j * (model.angles(X)[:, 0] - y)))))) < 5
     profile = nm.curvature_profile(model, X, y, n_bootstrap=5, n_points=60, random_state=0)
     assert np.isfinite(profile["mean_curvature_norm_upper"]).all()

@@ -1,6 +1,7 @@
 """What the whole line takes at its largest: seconds and memory of each step for a long recording and for many units.
 
-A million samples of 200 units are 1.6 GB in double precision; each step should have room for about two of them.
+A million samples of 200 units are 1.6 GB in double precision; each step should have room for about two of them. Of more
+units than samples the components that units share are kept, as ``prepare`` advises.
 """
 
 from __future__ import annotations
@@ -79,7 +80,11 @@ def figures(key: Key) -> dict[str, Value]:
         )
         return cost.result
 
-    prepared = step("prepare", lambda: prepare(recording, smoothing=SMOOTHING, zscore=True))
+    kept = "auto" if n_units > n_samples else None
+    prepared = step(
+        "prepare",
+        lambda: prepare(recording, smoothing=SMOOTHING, zscore=True, n_components=kept, random_state=0),
+    )
     found["template"] = str(step("topology", lambda: Topology(random_state=0).fit(prepared)).template_)
     activity = prepared["activity"].to_numpy()
     model = step("fit", lambda: TopologicalVAE("circle", random_state=0).fit(activity))

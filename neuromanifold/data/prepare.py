@@ -172,7 +172,8 @@ def _informative(recording: xr.Dataset) -> xr.Dataset:
         )
     if recording.sizes["time"] <= left:
         warn(
-            f"{recording.sizes['time']} samples are not more than {left} units: expect noise, not geometry",
+            f"{recording.sizes['time']} samples are not more than {left} units: expect noise, not geometry, but in the "
+            "components that units share (n_components='auto')",
             UserWarning,
         )
     if not columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from numbers import Real
 from typing import Any
 
@@ -18,11 +19,21 @@ from neuromanifold.manifolds import Manifold
 from neuromanifold.models.base import Generative
 from neuromanifold.models.likelihoods import LIKELIHOODS, Likelihood
 
-__all__ = ["check_counts", "check_data", "check_further", "check_label_settings", "check_settings", "check_start"]
+__all__ = [
+    "check_counts",
+    "check_data",
+    "check_further",
+    "check_label_settings",
+    "check_settings",
+    "check_start",
+    "warn_of_many_units",
+]
 
 # With labels: of fewer not even an ellipse and its noise are determined. Without: coordinates must be found as well.
 MIN_SAMPLES, MIN_UNLABELLED = 8, 50
 NOISES = ("full", "diagonal")
+# Of more the noise's covariance takes minutes in each of some hundred steps (3,000 were tried).
+MANY_UNITS = 2000
 # The pmf is tabulated up to the largest count.
 LARGEST_COUNT = 100_000
 
@@ -117,6 +128,18 @@ def check_data(activity: Any, labels: FloatArray, template: Manifold, groups: Ar
             "(neuromanifold.prepare does)"
         )
     interval_numbers(groups, n)
+
+
+def warn_of_many_units(n_units: int) -> None:
+    """Warn where the covariance of the noise of so many units makes a fit a matter of hours."""
+    if n_units > MANY_UNITS:
+        warnings.warn(
+            f"the noise of {n_units} units has a covariance of {n_units:,} x {n_units:,}, which every step inverts: "
+            "such a fit takes hours. Keep the components that units share, prepare(recording, n_components='auto'), "
+            "in which the manifold has the same curvature",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _ranges(activity: Any) -> tuple[FloatArray, FloatArray]:

@@ -34,6 +34,7 @@ from neuromanifold.models.checks import (
     check_label_settings,
     check_settings,
     check_start,
+    warn_of_many_units,
 )
 from neuromanifold.models.devices import resolve_device
 from neuromanifold.models.encoder import Encoder, has_encoder
@@ -227,6 +228,8 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         activity = self._validated(X, reset=before is None)
         labels = check_labels(y, len(activity), template)
         check_data(activity, labels, template, groups)
+        if not LIKELIHOODS[self.likelihood].of_counts:
+            warn_of_many_units(activity.shape[1])
         if before is not None:
             check_start(before.generative_, template, LIKELIHOODS[self.likelihood])
         offset_groups = OffsetGroups.of(self.offsets, groups, len(activity), template)
