@@ -72,7 +72,8 @@ class TopologicalVAE(RegularizedMixin, LatentMixin, TransformerMixin, BaseEstima
         Weight of the squared geodesic distance between the encoder's mean and the task coordinate, where
         known.
     n_init : int
-        Starts of a fit without labels; the likeliest is kept.
+        Starts of a fit without labels, the most promising of three times as many; the one that held-out samples find
+        likeliest is kept.
     hidden : sequence of int
         Widths of the encoder's hidden layers.
     max_epochs, batch_size, learning_rate, patience
