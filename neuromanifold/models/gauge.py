@@ -30,9 +30,14 @@ N_ITERATIONS = 40
 # The largest order a decoder is written in again, and the relative error of its second derivatives (so of curvature).
 MAX_ORDERS = {1: 128, 2: 20}
 TOLERANCE = 5e-3
-# A warp that shrinks areas below this share is kept from folding the template over itself.
-LEAST_STRETCH = 0.2
+# A warp that shrinks areas below this share is kept from doing so: the template would fold over itself, and before that
+# the surface has ripples there that no harmonics of the largest order write.
+LEAST_STRETCH = 0.5
 FOLDING_COST = 100.0
+# A warp after which the harmonics do not write the surface is gone a part of the way only. Orders beyond this share of
+# the largest must hardly be needed.
+SHARES = (1.0, 0.75, 0.5, 0.25)
+LAST_ORDERS = 0.8
 
 
 @dataclass(frozen=True)
@@ -125,22 +130,37 @@ def _least_distortion(decoder: HarmonicDecoder, mean: nn.Module) -> Gauged:
         before = closure()
         optimiser.step(closure)
     fine = template.grid(4 * N_SURFACE)
+    whole = warp.coefficients.detach().clone()
     with torch.no_grad():
-        metric, stretch = warp.pulled_back(mean, fine.points)
-        lowered = float(relaxed_distortion(metric, fine.weights)) < before
-        if not lowered or float(stretch.min()) <= 0:
-            return Gauged.unchanged(decoder)
-        return _written_in_harmonics(fine, template, decoder(warp(fine.points)))
+        for share in SHARES:
+            warp.coefficients.copy_(share * whole)
+            metric, stretch = warp.pulled_back(mean, fine.points)
+            lowered = float(relaxed_distortion(metric, fine.weights)) < before
+            values = decoder(warp(fine.points))
+            if lowered and float(stretch.min()) > 0 and _is_resolved(fine, template, values):
+                return _written_in_harmonics(fine, template, values)
+    return Gauged.unchanged(decoder)
+
+
+def _analysed(grid: Grid, template: Manifold, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights (q, d) of values (n, d) in harmonics of the largest order, and how much each bends the map (q,)."""
+    harmonics = template.harmonics(MAX_ORDERS[template.dim])
+    weight = (harmonics(grid.points) * grid.weights[:, None]).mT @ values
+    return weight, harmonics.eigenvalues.square() * weight.square().sum(1)
+
+
+def _is_resolved(grid: Grid, template: Manifold, values: Tensor) -> bool:
+    """Whether harmonics of the largest order write values (n, d) with their curvature: hardly any in the last ones."""
+    bending = _analysed(grid, template, values)[1]
+    last = len(template.harmonics(round(LAST_ORDERS * MAX_ORDERS[template.dim])))
+    return float(bending[last:].sum()) < TOLERANCE**2 * float(bending.sum())
 
 
 def _written_in_harmonics(grid: Grid, template: Manifold, values: Tensor) -> Gauged:
     """Values (n, d) on a quadrature grid as harmonics, of the least order that keeps the second derivatives."""
-    largest = MAX_ORDERS[template.dim]
-    harmonics = template.harmonics(largest)
-    weight = (harmonics(grid.points) * grid.weights[:, None]).mT @ values
-    bending = harmonics.eigenvalues.square() * weight.square().sum(1)
+    weight, bending = _analysed(grid, template, values)
     missed = bending.sum() - bending.cumsum(0)
     n_kept = int((missed > TOLERANCE**2 * bending.sum()).sum()) + 1
-    written = HarmonicDecoder(template, largest, weight).trimmed(n_kept)
+    written = HarmonicDecoder(template, MAX_ORDERS[template.dim], weight).trimmed(n_kept)
     residual = values - written(grid.points)
     return Gauged(written, (residual * grid.weights[:, None]).mT @ residual / template.volume)
