@@ -119,8 +119,9 @@ class WideBayesianNetwork:
 
     def volume_ratio(self, x: Any) -> Tensor:
         """``√det<g> / √det g_∞ = 1 + ½ tr g_∞⁻¹ δg``: ``(n,)``, NaN where g_∞ is singular."""
-        correction = self.metric_correction(x)
-        return 1 + 0.5 * (spd_inverse(self.prior.metric(x)) * correction).sum((-2, -1))
+        correction = self.metric_correction(x)  # first: it refuses points that the prior's metric does not
+        inverse = spd_inverse(self.prior.metric(x))
+        return 1 + 0.5 * (inverse * correction).sum((-2, -1))
 
     def log_volume(self, x: Any) -> Tensor:
         """``½ log det<g>`` to the same order, ``½ log det g_∞ + ½ tr g_∞⁻¹ δg``: ``(n,)``."""
