@@ -83,8 +83,8 @@ def check_flag(name: str, value: Any) -> None:
     ------
     InputError
     """
-    # numpy's is no bool.
-    if not isinstance(value, bool) and type(value).__name__ != "bool":
+    # numpy's is no bool, and has another name before numpy 2.
+    if type(value).__name__ not in ("bool", "bool_"):
         raise InputError(f"{name} must be True or False; got {value!r}")
 
 

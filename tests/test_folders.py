@@ -209,7 +209,8 @@ def dataset() -> xr.Dataset:
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_zarr_stores_are_datasets(version, tmp_path):
-    pytest.importorskip("zarr", reason="pip install neuromanifold[zarr]")
+    least = "3" if version == 3 else "2.18"
+    pytest.importorskip("zarr", minversion=least, reason="pip install neuromanifold[zarr]")
     ds = dataset()
     ds.to_zarr(tmp_path / "r.zarr", zarr_format=version, consolidated=version == 2)
     rec = load(tmp_path / "r.zarr")

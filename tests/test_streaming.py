@@ -88,8 +88,10 @@ def test_faults_of_a_block_are_told_when_it_is_read():
     lazy = streamed(rec)
     with pytest.raises(RecordingError, match=r"first: sample 2000, unit 5"):
         nm.prepare(lazy)
+    half = ring().astype(float)
+    half["activity"].data *= 0.5
     with pytest.raises(RecordingError, match="not all are whole"):
-        streamed(ring() * 0.5)["activity"].compute()
+        streamed(half)["activity"].compute()
     assert check(check(lazy))["activity"].data.name.count("checked") == 1
 
 
