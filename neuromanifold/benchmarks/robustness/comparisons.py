@@ -13,6 +13,7 @@ from neuromanifold.benchmarks.robustness.entries import (
     ACTIVITY,
     SETTINGS,
     SMALL_AUTOENCODER,
+    SMALL_STATISTICS,
     EntryPoint,
     fitted,
     ring,
@@ -20,9 +21,6 @@ from neuromanifold.benchmarks.robustness.entries import (
 from neuromanifold.benchmarks.robustness.given import Given
 
 __all__ = ["COMPARISONS"]
-
-
-SMALL_STATISTICS: dict[str, Any] = {"random_state": 0}
 
 
 def _manifold_error(given: Given) -> Iterable[Any]:

@@ -30,6 +30,7 @@ __all__ = [
     "RECORDING",
     "SETTINGS",
     "SMALL_AUTOENCODER",
+    "SMALL_STATISTICS",
     "EntryPoint",
     "fitted",
     "path_of",
@@ -41,6 +42,7 @@ __all__ = [
 RECORDING = frozenset({"activity", "labels", "groups", "time", "sampling_period", "names", "attrs"})
 SAMPLES = frozenset({"activity", "labels", "groups"})
 SMALL_PREPARATION: dict[str, Any] = {"random_state": 0, "bin_size": 0.1, "n_components": "auto"}
+SMALL_STATISTICS: dict[str, Any] = {"random_state": 0}
 SMALL_LAYER: dict[str, Any] = {"name": "1"}
 SMALL_TOPOLOGY: dict[str, Any] = {"n_shuffles": 19, "n_landmarks": 15, "n_landmarks_2": 10, "random_state": 0}
 SMALL_VAE: dict[str, Any] = {"n_init": 1, "max_epochs": 1, "hidden": (4,), "device": "cpu", "random_state": 0}

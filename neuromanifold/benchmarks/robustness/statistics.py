@@ -13,6 +13,7 @@ import neuromanifold as nm
 from neuromanifold.benchmarks.robustness.entries import (
     ACTIVITY,
     SETTINGS,
+    SMALL_STATISTICS,
     EntryPoint,
     fitted,
     recording_of,
@@ -21,9 +22,6 @@ from neuromanifold.benchmarks.robustness.entries import (
 from neuromanifold.benchmarks.robustness.given import Given, sound
 
 __all__ = ["STATISTICS"]
-
-
-SMALL_STATISTICS: dict[str, Any] = {"random_state": 0}
 
 
 def _held_out_variance(given: Given) -> Iterable[Any]:
