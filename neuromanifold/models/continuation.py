@@ -85,7 +85,9 @@ def best_start(
 
 def _promise(activity: Tensor, basis: Basis, points: Tensor) -> float:
     """Log-density, up to a constant, of the noise that one coarse regression at coordinates (n, m) leaves."""
-    moments = basis.moments(points, activity).restricted(band_limits(basis)[0])
+    size = band_limits(basis)[0]
+    # Of the few harmonics alone: this is done for every start.
+    moments = basis.restricted(size).moments(points, activity).restricted(size)
     try:
         return float(fit_regression(moments, basis.harmonics.eigenvalues).noise.log_normaliser)
     except torch.linalg.LinAlgError:
