@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 import neuromanifold as nm
 from neuromanifold._errors import InputError, NotEnoughDataError
-from neuromanifold.manifolds import TEMPLATES
+from neuromanifold.manifolds import TEMPLATES, Sphere
 from neuromanifold.topology import (
     SphericalCoordinates,
     Topology,
@@ -24,7 +24,15 @@ from neuromanifold.topology import (
     start_coordinates,
 )
 from neuromanifold.topology import start as start_module
-from neuromanifold.topology.classify import UNDECIDED, candidates, decide, has_no_hole, with_power, without_folds
+from neuromanifold.topology.classify import (
+    UNDECIDED,
+    candidates,
+    decide,
+    has_more_than,
+    has_no_hole,
+    with_power,
+    without_folds,
+)
 from neuromanifold.topology.cloud import CloudSettings, Reduction, dense_part, farthest_points, landmark_distances
 from neuromanifold.topology.coordinates import _on_edges, edge_weights, reduced_basis
 from neuromanifold.topology.cost import Cost, check_cost
@@ -626,6 +634,18 @@ def test_the_universal_null_finds_the_hole_of_a_ring_and_none_in_a_blob():
     assert p.argmin() == np.ptp(ring_bars, axis=1).argmax()
     blobs = [universal_p_values(persistence_diagrams(rng(s).standard_normal((200, 2)), 1)[1]).min() for s in range(20)]
     assert np.mean(np.array(blobs) <= 0.05) <= 0.15
+
+
+def test_more_holes_than_a_template():
+    circle = Sphere(1)
+    for counts in (((1, 0), (1, 0)), ((1, 1), (1, 1)), ((3, 1, 0), (3, 1, 0))):
+        assert not has_more_than(circle, counts)
+    for counts in (((1, 1), (1, 2)), ((1, 0, 1), (1, 0, 1)), ((1, 2, 1), (1, 1, 0)), ((1, 0, 0), (1, 0, 1))):
+        assert has_more_than(circle, counts)
+    for template in TEMPLATES:
+        counts = tuple(tuple(template.betti(prime)) for prime in PRIMES)
+        assert not has_more_than(template, counts)
+        assert has_more_than(circle, counts) == (template.name not in ("circle", "contractible"))
 
 
 @pytest.mark.parametrize("seed", range(20))

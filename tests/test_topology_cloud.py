@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+from neuromanifold.benchmarks.tuned_populations import tuned
 from neuromanifold.manifolds import TEMPLATES
 from neuromanifold.topology import Topology, persistence_diagrams
 from neuromanifold.topology.alternatives import alternatives
@@ -261,6 +262,15 @@ def test_a_bump_that_vanishes_at_times_is_a_ring_by_its_directions():
     turns = [np.abs(np.mean(np.exp(1j * (found - sign * angle)))) for sign in (1, -1)]
     assert max(turns) > 0.8
     assert Topology(amplitude="remove", **QUICK).fit(activity).template_ == "circle"
+
+
+def test_a_circle_in_directions_is_none_where_the_activity_has_a_cavity():
+    """Broadly tuned to a Klein bottle: its directions alone would be called a circle."""
+    activity = np.sqrt(tuned("klein", 1000, 100, 1.0, 25.0, rng()))
+    assert Topology(amplitude="remove", **QUICK).fit(activity).template_ == "circle"
+    topology = Topology(**QUICK).fit(activity)
+    assert topology.template_ == "undecided"
+    assert topology.bars_.attrs["amplitude"] == "kept"
 
 
 def test_linear_readouts_of_a_blob_are_no_ring_by_their_directions():

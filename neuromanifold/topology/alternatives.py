@@ -15,6 +15,7 @@ import numpy as np
 
 from neuromanifold._typing import FloatArray
 from neuromanifold.manifolds import TEMPLATES, Manifold
+from neuromanifold.topology.classify import padded_betti
 from neuromanifold.topology.evidence import Evidence
 from neuromanifold.topology.persistence import PRIMES, Diagrams, bar_lengths
 
@@ -28,8 +29,9 @@ def alternatives(evidence: Evidence) -> dict[str, float]:
 
 
 def _margin(template: Manifold, draw: Diagrams, evidence: Evidence) -> float:
+    betti = {prime: padded_betti(template, prime, 1 + evidence.max_degree) for prime in PRIMES}
     return min(
-        _clearance(bar_lengths(draw[prime][degree]), _betti(template, prime, degree), evidence.thresholds[degree])
+        _clearance(bar_lengths(draw[prime][degree]), betti[prime][degree], evidence.thresholds[degree])
         for prime in PRIMES
         for degree in range(1, 1 + evidence.max_degree)
     )
@@ -41,8 +43,3 @@ def _clearance(lengths: FloatArray, n_holes: int, limit: float) -> float:
     required = padded[n_holes - 1] / limit if n_holes else np.inf
     excess = limit / padded[n_holes] if padded[n_holes] > 0 else np.inf
     return float(min(required, excess))
-
-
-def _betti(template: Manifold, prime: int, degree: int) -> int:
-    betti = template.betti(prime)
-    return betti[degree] if degree < len(betti) else 0

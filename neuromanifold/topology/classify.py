@@ -22,8 +22,10 @@ __all__ = [
     "Verdict",
     "candidates",
     "decide",
+    "has_more_than",
     "has_no_hole",
     "number_of_holes",
+    "padded_betti",
     "with_power",
     "without_folds",
 ]
@@ -76,6 +78,15 @@ def has_no_hole(evidence: Evidence) -> bool:
     return sum(none) >= AGREEMENT * len(none) and not any(_near_misses(evidence))
 
 
+def has_more_than(template: Manifold, counts: Counts) -> bool:
+    """Whether over some field more holes are counted in a degree than the template has; pieces are no holes."""
+    return any(
+        found > expected
+        for prime, numbers in zip(PRIMES, counts, strict=True)
+        for found, expected in zip(numbers[1:], padded_betti(template, prime, len(numbers))[1:], strict=True)
+    )
+
+
 def without_folds(verdict: Verdict, ratio: float) -> Verdict:
     """A sphere's verdict, undecided where its fold ratio (:mod:`~neuromanifold.topology.folds`) is large."""
     if ratio <= MOST:
@@ -109,9 +120,13 @@ def with_power(verdict: Verdict, n_samples: int, n_units: int, dimension: float)
 
 
 def _agrees(template: Manifold, prime: int, counted: tuple[int, ...]) -> bool:
+    return padded_betti(template, prime, len(counted)) == counted
+
+
+def padded_betti(template: Manifold, prime: int, n_degrees: int) -> tuple[int, ...]:
+    """Betti numbers of the lowest degrees, those beyond the template's dimension 0."""
     betti = tuple(template.betti(prime))
-    padded = betti + (0,) * max(0, len(counted) - len(betti))
-    return padded[: len(counted)] == counted
+    return (betti + (0,) * n_degrees)[:n_degrees]
 
 
 def _name(counts: Counts) -> str:

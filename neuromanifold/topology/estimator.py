@@ -20,9 +20,10 @@ from neuromanifold.data.blocks import is_streamed, read, read_blocks
 from neuromanifold.data.intervals import evenly_thinned, interval_numbers
 from neuromanifold.data.prepare import choose_n_components
 from neuromanifold.data.recording import to_arrays
+from neuromanifold.manifolds import Sphere
 from neuromanifold.topology.alternatives import alternatives
 from neuromanifold.topology.checks import ALPHA, check_intervals, check_settings, check_units, is_counts, stabilised
-from neuromanifold.topology.classify import NO_HOLES
+from neuromanifold.topology.classify import NO_HOLES, has_more_than
 from neuromanifold.topology.cloud import CloudSettings
 from neuromanifold.topology.cost import check_cost
 from neuromanifold.topology.cycles import cycles_dataset, longest_cycles
@@ -74,7 +75,7 @@ class Topology(TransformerMixin, BaseEstimator):
     amplitude : {"auto", "keep", "remove"}
         Whether it matters how strongly the population is active. "remove" looks at directions
         (:mod:`neuromanifold.topology.cloud`) and can only find a circle; "auto" does so where the activity as it is
-        shows no template with holes and there are units enough.
+        shows no template with holes, nor holes that a circle lacks, and there are units enough.
     metric : {"euclidean", "geodesic", "cosine-fuzzy"}
         Distances between landmarks (:mod:`neuromanifold.topology.metrics`).
     root : bool or "auto"
@@ -245,7 +246,7 @@ class Topology(TransformerMixin, BaseEstimator):
         return int(given)
 
     def _look(self, activity: FloatArray, intervals: IntArray, n_components: int, rng: np.random.Generator) -> Look:
-        """At the activity as it is, and where that shows no template with holes at its directions, for a circle."""
+        """At the activity as it is; then, where that shows no holes but a circle's, at its directions for a circle."""
         null = NullSettings(self.null_, int(self.n_shuffles), self.n_jobs, self.verbose)
         question = Question(int(self.n_landmarks), int(self.n_landmarks_2), null, self.alpha)
 
@@ -259,7 +260,7 @@ class Topology(TransformerMixin, BaseEstimator):
             return look(activity, intervals, cloud, question, rng)
 
         first = at(self.amplitude == "remove")
-        settled = first.verdict.template not in NO_HOLES
+        settled = first.verdict.template not in NO_HOLES or has_more_than(Sphere(1), first.evidence.common)
         if settled or self.amplitude != "auto" or activity.shape[1] < MIN_UNITS:
             return first
         second = at(True)
