@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from neuromanifold.manifolds import TEMPLATES, Manifold
 from neuromanifold.topology.evidence import Counts, Evidence
 from neuromanifold.topology.folds import MOST
+from neuromanifold.topology.loop_share import LEAST_SHARE
 from neuromanifold.topology.persistence import PRIMES
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "padded_betti",
     "with_power",
     "without_folds",
+    "without_others",
 ]
 
 UNDECIDED = "undecided"
@@ -95,6 +97,18 @@ def without_folds(verdict: Verdict, ratio: float) -> Verdict:
         f"a sphere by its holes, but in places one direction from its centre holds several states (fold ratio "
         f"{ratio:.1f}, at most {MOST:g} on a sphere): units may be tuned too broadly to tell a sphere from a Klein "
         "bottle; record more, or more sharply tuned, units"
+    )
+    return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
+
+
+def without_others(verdict: Verdict, share: float) -> Verdict:
+    """A circle's verdict, undecided where little goes with it (:mod:`~neuromanifold.topology.loop_share`)."""
+    if share >= LEAST_SHARE:
+        return verdict
+    doubt = (
+        f"a circle by its holes, but the position on it explains {share:.0%} of the activity (at least "
+        f"{LEAST_SHARE:.0%} on a circle alone): something else varies beside it, such as a second loop that these "
+        "units do not resolve; record more units, or look for separate groups of units"
     )
     return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
 

@@ -14,12 +14,21 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from neuromanifold._typing import FloatArray, IntArray
-from neuromanifold.topology.classify import Verdict, candidates, decide, has_no_hole, with_power, without_folds
+from neuromanifold.topology.classify import (
+    Verdict,
+    candidates,
+    decide,
+    has_no_hole,
+    with_power,
+    without_folds,
+    without_others,
+)
 from neuromanifold.topology.cloud import CloudSettings, Reduction
 from neuromanifold.topology.cost import Cost
 from neuromanifold.topology.evidence import N_DRAWS, Evidence, gather
 from neuromanifold.topology.folds import fold_ratio
 from neuromanifold.topology.intrinsic_dimension import intrinsic_dimension
+from neuromanifold.topology.loop_share import loop_share
 from neuromanifold.topology.persistence import PRIMES
 from neuromanifold.topology.significance import NullSettings, draw_rows
 
@@ -65,6 +74,8 @@ def look(
     verdict = with_power(decide(evidence), n_samples, n_units, dimension["local_pca"])
     if verdict.template == "sphere":
         verdict = without_folds(verdict, fold_ratio(drawn, aside))
+    if verdict.template == "circle":
+        verdict = without_others(verdict, loop_share(drawn, cloud, question.n_landmarks, aside))
     return Look(cloud, reduction, dimension, evidence, verdict)
 
 
