@@ -62,7 +62,7 @@ def test_a_low_cylinder_is_a_circle_and_a_tall_one_undecided():
 
 def test_a_circle_with_a_small_share_is_left_undecided_with_its_number():
     verdict = Verdict("circle", {"circle": 1.0}, ("1 loop",))
-    assert without_others(verdict, 0.5) is verdict
+    assert without_others(verdict, 0.67) is verdict
     doubted = without_others(verdict, 0.4)
     assert doubted.template == UNDECIDED
     assert "explains 40% of the activity" in doubted.reasons[0]
