@@ -74,6 +74,8 @@ def test_the_compass_of_a_fly_is_a_circle(shared_data, which):
     assert verdict("-".join(which), nm.prepare(fly(shared_data("fly_ring"), *which), smoothing=0.2)) == "circle"
 
 
+# Units that are silent in a session, or while the animal runs.
+@pytest.mark.filterwarnings("ignore::neuromanifold.data.prepare.DroppedUnitsWarning")
 @pytest.mark.parametrize("session", range(1, 7))
 def test_place_cells_on_a_track_are_a_loop_or_undecided(shared_data, session):
     recording = load(shared_data("ca1_track") / f"C6_M4_envB_session{session}.npz")
