@@ -60,6 +60,12 @@ def candidates(counts: Counts) -> list[Manifold]:
     return [t for t in TEMPLATES if all(_agrees(t, prime, c) for prime, c in zip(PRIMES, counts, strict=True))]
 
 
+def padded_betti(template: Manifold, prime: int, n_degrees: int) -> tuple[int, ...]:
+    """Betti numbers of the lowest degrees, those beyond the template's dimension 0."""
+    betti = tuple(template.betti(prime))
+    return (betti + (0,) * n_degrees)[:n_degrees]
+
+
 def decide(evidence: Evidence) -> Verdict:
     """The verdict of all landmark draws; its reasons begin with what is in doubt."""
     votes = evidence.votes
@@ -98,7 +104,7 @@ def without_folds(verdict: Verdict, ratio: float) -> Verdict:
         f"{ratio:.1f}, at most {MOST:g} on a sphere): units may be tuned too broadly to tell a sphere from a Klein "
         "bottle; record more, or more sharply tuned, units"
     )
-    return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
+    return _doubted(verdict, doubt)
 
 
 def without_others(verdict: Verdict, share: float) -> Verdict:
@@ -110,7 +116,7 @@ def without_others(verdict: Verdict, share: float) -> Verdict:
         f"{LEAST_SHARE:.0%} on a circle alone): something else varies beside it, such as a second loop that these "
         "units do not resolve; record more units, or look for separate groups of units"
     )
-    return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
+    return _doubted(verdict, doubt)
 
 
 def with_power(verdict: Verdict, n_samples: int, n_units: int, dimension: float) -> Verdict:
@@ -130,17 +136,15 @@ def with_power(verdict: Verdict, n_samples: int, n_units: int, dimension: float)
     if not doubts:
         return verdict
     said = f"no hole was found, but that says little: {'; '.join(doubts)}"
-    return replace(verdict, template=UNDECIDED, reasons=(said, *verdict.reasons))
+    return _doubted(verdict, said)
+
+
+def _doubted(verdict: Verdict, doubt: str) -> Verdict:
+    return replace(verdict, template=UNDECIDED, reasons=(doubt, *verdict.reasons))
 
 
 def _agrees(template: Manifold, prime: int, counted: tuple[int, ...]) -> bool:
     return padded_betti(template, prime, len(counted)) == counted
-
-
-def padded_betti(template: Manifold, prime: int, n_degrees: int) -> tuple[int, ...]:
-    """Betti numbers of the lowest degrees, those beyond the template's dimension 0."""
-    betti = tuple(template.betti(prime))
-    return (betti + (0,) * n_degrees)[:n_degrees]
 
 
 def _name(counts: Counts) -> str:
